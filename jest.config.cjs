@@ -1,0 +1,18 @@
+/** Unit tests (*.test.ts) stand beside their file; specs (test/*.spec.ts) use a real nats-server, sockets and HTTP. */
+module.exports = {
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/{services,test,examples}/**/*.{test,spec}.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
+        module: { type: 'commonjs' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.data/'],
+  testTimeout: 30_000,
+};

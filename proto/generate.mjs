@@ -1,0 +1,41 @@
+// Makes services/shared/contract/ from this folder: message types, names on the bus, REST types.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { compile } from 'json-schema-to-typescript';
+import { parse } from 'yaml';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const out = fileURLToPath(new URL('../services/shared/contract/', import.meta.url));
+const bin = fileURLToPath(new URL('../node_modules/.bin', import.meta.url));
+
+rmSync(out, { recursive: true, force: true });
+mkdirSync(out, { recursive: true });
+
+execFileSync(`${bin}/buf`, ['generate'], {
+  cwd: here,
+  stdio: ['ignore', 'inherit', 'inherit'],
+  env: { ...process.env, PATH: `${bin}:${process.env.PATH}` },
+});
+
+const bus = parse(readFileSync(`${here}bus.yaml`, 'utf8'));
+writeFileSync(
+  `${out}bus.ts`,
+  `// Made from proto/bus.yaml by \`npm run proto\`.\nexport const bus = ${JSON.stringify(bus, null, 2)} as const;\n`,
+);
+
+const openapi = parse(readFileSync(`${here}openapi-v1.yaml`, 'utf8'));
+const types = await compile(
+  {
+    title: 'RestV1',
+    type: 'object',
+    properties: Object.fromEntries(
+      Object.keys(openapi.components.schemas).map((name) => [name, { $ref: `#/components/schemas/${name}` }]),
+    ),
+    additionalProperties: false,
+    components: openapi.components,
+  },
+  'RestV1',
+  { bannerComment: '// Made from proto/openapi-v1.yaml by `npm run proto`.', additionalProperties: false },
+);
+writeFileSync(`${out}rest-v1.d.ts`, types);

@@ -1,0 +1,43 @@
+/** Time, handed to whoever needs it, so that tests can pass their own. */
+export interface Clock {
+  /** Wall clock: ms since 1970, UTC. */
+  now(): number;
+  /** CLOCK_MONOTONIC in ms: the clock linuxptp stamps its lines with. Never steps. */
+  monotonic(): number;
+  /** Calls back once when monotonic() has reached `atMs`. Returns how to cancel it. */
+  wakeAt(atMs: number, callback: () => void): () => void;
+}
+
+/** setTimeout fires at once beyond 2^31 - 1 ms. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  // On Linux this is CLOCK_MONOTONIC itself.
+  monotonic: () => Number(process.hrtime.bigint() / 1000n) / 1000,
+  wakeAt(atMs, callback) {
+    let timer: NodeJS.Timeout;
+    const arm = (): void => {
+      const left = atMs - systemClock.monotonic();
+      if (left <= 0) timer = setTimeout(callback, 0);
+      else timer = setTimeout(left > LONGEST_TIMER_MS ? arm : check, Math.min(Math.ceil(left), LONGEST_TIMER_MS));
+    };
+    const check = (): void => (atMs - systemClock.monotonic() <= 0 ? callback() : arm());
+    arm();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Resolves when the clock says so, or at once when `signal` is aborted. Never rejects. */
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const done = (): void => {
+      cancel();
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.wakeAt(clock.monotonic() + ms, done);
+    signal?.addEventListener('abort', done, { once: true });
+  });
+}

@@ -1,0 +1,61 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Router } from '@koa/router';
+import type { Registry } from 'prom-client';
+import { CannotStart } from './service.js';
+
+export interface HttpServer {
+  port: number;
+  close: () => Promise<void>;
+}
+
+/** Time a client has to send its headers, and its whole request. */
+const HEADERS_MS = 5_000;
+const REQUEST_MS = 15_000;
+/** Time running answers have when the server closes. */
+const GRACE_MS = 1_000;
+
+/** Serves on a port; 0 takes a free one. Throws CannotStart when the port is taken or not allowed. */
+export async function listen(
+  handler: RequestListener,
+  { port, host, setting }: { port: number; host: string | undefined; setting: string },
+): Promise<HttpServer> {
+  const server = createServer(
+    { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, maxHeaderSize: 16_384, keepAliveTimeout: 65_000 },
+    handler,
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (err: NodeJS.ErrnoException) => {
+      const why = err.code === 'EADDRINUSE' ? 'is already in use' : `cannot be opened (${err.code})`;
+      reject(new CannotStart(`port ${port} ${why}; set ${setting} to another one`, { cause: err }));
+    });
+    server.listen(port, host, resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const timer = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** `/metrics`, `/livez` and `/readyz`, which every service has. */
+export function operations(registry: Registry, isReady: () => boolean): Router {
+  const router = new Router();
+  router.get('/metrics', async (ctx) => {
+    ctx.type = registry.contentType;
+    ctx.body = await registry.metrics();
+  });
+  router.get('/livez', (ctx) => {
+    ctx.body = 'OK';
+  });
+  router.get('/readyz', (ctx) => {
+    ctx.status = isReady() ? 200 : 503;
+    ctx.body = isReady() ? 'OK' : 'not ready';
+  });
+  return router;
+}

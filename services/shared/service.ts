@@ -1,0 +1,66 @@
+import { Registry } from 'prom-client';
+import { systemClock, type Clock } from './clock.js';
+import { ConfigError } from './env.js';
+import { Lifecycle } from './lifecycle.js';
+import { createLog, type Logger } from './log.js';
+
+/** What a service is given: a test hands in its own. */
+export interface Deps {
+  log: Logger;
+  life: Lifecycle;
+  registry: Registry;
+  clock: Clock;
+  /** Stops the service with an error; the process ends with code 1. */
+  fail: (err: Error) => void;
+}
+
+/** A reason not to start that the operator can mend: told in one sentence, without a stack. */
+export class CannotStart extends Error {
+  override name = 'CannotStart';
+}
+
+/**
+ * Runs one service as this process: settings, signals, exit code. SIGTERM and SIGINT close everything in order
+ * (exit code 0); a second signal ends the process at once.
+ */
+export async function runService<Config extends { logLevel: string }>(
+  name: string,
+  readConfig: (vars: NodeJS.ProcessEnv) => Config,
+  start: (config: Config, deps: Deps) => Promise<void>,
+): Promise<void> {
+  let config: Config;
+  try {
+    config = readConfig(process.env);
+  } catch (err) {
+    if (!(err instanceof ConfigError)) throw err;
+    process.stderr.write(`${name} cannot start: ${err.message}\n`);
+    process.exitCode = 1;
+    return;
+  }
+  const log = createLog(name, config.logLevel);
+  const life = new Lifecycle(log);
+  const end = async (code: number): Promise<never> => {
+    await life.stop();
+    process.exit(code);
+  };
+  const fail = (err: unknown): void => {
+    if (life.isStopping) return;
+    if (err instanceof CannotStart) process.stderr.write(`${name} cannot start: ${err.message}\n`);
+    else log.fatal({ err }, 'failed');
+    void end(1);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (life.isStopping) process.exit(1);
+      log.info({ signal }, 'stopping');
+      void end(0);
+    });
+  }
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+  try {
+    await start(config, { log, life, registry: new Registry(), clock: systemClock, fail });
+  } catch (err) {
+    fail(err);
+  }
+}

@@ -1,0 +1,120 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  DiscardPolicy,
+  JetStreamApiError,
+  RetentionPolicy,
+  StorageType,
+  type JetStreamManager,
+  type StreamConfig,
+} from '@nats-io/jetstream';
+import { nanos, PermissionViolationError } from '@nats-io/transport-node';
+import { bus } from './contract/bus.js';
+import type { Env } from './env.js';
+import { MAX_EVENT_BYTES } from './event.js';
+import type { Logger } from './log.js';
+
+const HOUR_MS = 3_600_000;
+const MiB = 1024 * 1024;
+/** A message carries its headers too: id, stage times. */
+const MAX_HEADER_BYTES = 4_096;
+const BUCKET_BYTES = 64 * MiB;
+const RETRY_MS = 1_000;
+const STREAM_NOT_FOUND = 10059;
+
+export interface StreamSettings {
+  /** Copies of each stream: 1, 3 or 5 (`STREAM_REPLICAS`). */
+  replicas: number;
+  /** The log's size, the real limit of its retention (`EVENTS_MAX_BYTES`). */
+  eventsMaxBytes: number;
+}
+
+export function readStreamSettings(env: Env): StreamSettings {
+  return {
+    replicas: env.integer('STREAM_REPLICAS', 1, { min: 1, max: 5, what: 'a number of copies' }),
+    eventsMaxBytes: env.integer('EVENTS_MAX_BYTES', 1024 * MiB, { min: MiB, max: 2 ** 43, what: 'a number of bytes' }),
+  };
+}
+
+type Wanted = Partial<StreamConfig> & { name: string };
+
+/** What the streams and buckets must be like: the log first, then the buckets. */
+export function wantedStreams({ replicas, eventsMaxBytes }: StreamSettings): Wanted[] {
+  const events: Wanted = {
+    name: bus.streams.events,
+    subjects: [`${bus.subjects.events}.>`],
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    max_age: nanos(72 * HOUR_MS),
+    max_bytes: eventsMaxBytes,
+    max_msg_size: MAX_EVENT_BYTES + MAX_HEADER_BYTES,
+    duplicate_window: nanos(10 * 60_000),
+    allow_direct: true,
+    num_replicas: replicas,
+  };
+  const bucket = (name: string): Wanted => ({
+    name: `KV_${name}`,
+    subjects: [`$KV.${name}.>`],
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    max_msgs_per_subject: 1,
+    max_bytes: BUCKET_BYTES,
+    allow_direct: true,
+    deny_delete: true,
+    // With roll-up headers, the right to write one's own key would be enough to erase everybody's.
+    allow_rollup_hdrs: false,
+    num_replicas: replicas,
+  });
+  return [events, ...Object.values(bus.buckets).map(bucket)];
+}
+
+/**
+ * Makes the streams and buckets that do not exist yet. Existing ones are never changed; settings that differ are
+ * reported. Without the right to make them, it says so and leaves them to a service that has it. While JetStream
+ * does not answer it tries again, until `signal` is aborted.
+ */
+export async function ensureStreams(
+  jsm: JetStreamManager,
+  settings: StreamSettings,
+  { log, signal }: { log: Logger; signal?: AbortSignal },
+): Promise<void> {
+  for (const wanted of wantedStreams(settings)) {
+    while (!signal?.aborted) {
+      try {
+        await ensureStream(jsm, wanted, log);
+        break;
+      } catch (err) {
+        if (err instanceof PermissionViolationError) {
+          log.warn({ stream: wanted.name }, 'no right to make the stream, waiting for a service that has it');
+          break;
+        }
+        log.warn({ err, stream: wanted.name }, 'stream not ready, trying again');
+        await pause(RETRY_MS);
+      }
+    }
+  }
+}
+
+async function ensureStream(jsm: JetStreamManager, wanted: Wanted, log: Logger): Promise<void> {
+  let existing: StreamConfig;
+  try {
+    existing = (await jsm.streams.info(wanted.name)).config;
+  } catch (err) {
+    if (!(err instanceof JetStreamApiError) || err.code !== STREAM_NOT_FOUND) throw err;
+    await jsm.streams.add(wanted);
+    log.info({ stream: wanted.name }, 'made the stream');
+    return;
+  }
+  const differing = Object.entries(wanted)
+    .filter(([key, value]) => !sameSetting(existing[key as keyof StreamConfig], value))
+    .map(
+      ([key, value]) =>
+        `${key}: is ${JSON.stringify(existing[key as keyof StreamConfig])}, should be ${JSON.stringify(value)}`,
+    );
+  if (differing.length > 0)
+    log.warn({ stream: wanted.name, differing }, 'the stream exists with other settings, left as it is');
+}
+
+// The server leaves out what is false.
+const sameSetting = (is: unknown, wanted: unknown): boolean =>
+  JSON.stringify(is ?? false) === JSON.stringify(wanted ?? false);

@@ -1,0 +1,58 @@
+import { bus } from './contract/bus.js';
+
+/** A name that cannot become part of a subject, or a subject that is none of ours. */
+export class BadName extends Error {
+  override name = 'BadName';
+}
+
+const TOKEN = /^[A-Za-z0-9-]+$/;
+const NODE = /^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/;
+const NODE_TOKEN = /^[A-Za-z0-9_-]+$/;
+const MAX_SUBJECT = 512;
+
+/** `/cluster/node/<node><path>`: the full address of a node's resource; `path` begins with a slash. */
+export const resourceAddress = (node: string, path: string): string => `/cluster/node/${node}${path}`;
+
+/**
+ * The token that stands for a node in subjects and keys. A dot becomes `_`, which no node name contains (RFC 1123),
+ * so the mapping can be read back. Throws BadName for anything that is no node name.
+ */
+export function nodeToken(node: string): string {
+  if (node.length > 253 || !NODE.test(node)) {
+    throw new BadName(`"${node}" is no node name: letters, digits, - and . only, for example compute-1.example.com`);
+  }
+  return node.replaceAll('.', '_');
+}
+
+/** The node name behind a token of a subject. */
+export function nodeOfToken(token: string): string {
+  if (!NODE_TOKEN.test(token)) throw new BadName(`"${token}" stands for no node`);
+  return token.replaceAll('_', '.');
+}
+
+/** `ptp.events.<node>.<resource tokens>`. Throws BadName. */
+export const eventSubject = (node: string, path: string): string => subject(bus.subjects.events, node, path);
+
+/** `ptp.query.<node>.<resource tokens>`. Throws BadName. */
+export const querySubject = (node: string, path: string): string => subject(bus.subjects.query, node, path);
+
+/** Node and resource path (`/sync/…`) of a subject under `ptp.events` or `ptp.query`. Throws BadName. */
+export function resourceOfSubject(name: string): { node: string; path: string } {
+  const [, , node, ...tokens] = name.split('.');
+  if (node === undefined || tokens.length === 0) throw new BadName(`"${name}" names no resource`);
+  return { node: nodeOfToken(node), path: `/${tokens.join('/')}` };
+}
+
+// Checked once, when built: an empty token is answered "JetStream not enabled", and a literal `*` or `>` would be stored.
+function subject(prefix: string, node: string, path: string): string {
+  const tokens = path.split('/').slice(1);
+  const bad = tokens.find((token) => !TOKEN.test(token));
+  if (!path.startsWith('/') || tokens.length === 0 || bad !== undefined) {
+    throw new BadName(
+      `"${path}" is no resource path: /letters, digits and -/…, for example /sync/ptp-status/lock-state`,
+    );
+  }
+  const name = `${prefix}.${nodeToken(node)}.${tokens.join('.')}`;
+  if (name.length > MAX_SUBJECT) throw new BadName(`subject of ${name.length} characters, at most ${MAX_SUBJECT}`);
+  return name;
+}

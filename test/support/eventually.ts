@@ -1,0 +1,18 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** Waits until `look` gives something (not undefined, not false, not throwing), and returns it. */
+export async function eventually<T>(look: () => T | Promise<T>, withinMs = 15_000): Promise<NonNullable<T>> {
+  const end = performance.now() + withinMs;
+  for (;;) {
+    let last: unknown;
+    try {
+      const seen = await look();
+      if (seen !== undefined && seen !== null && seen !== false) return seen;
+      last = `it was ${String(seen)}`;
+    } catch (err) {
+      last = err;
+    }
+    if (performance.now() > end) throw new Error(`not within ${withinMs} ms: ${look.toString()}`, { cause: last });
+    await pause(10);
+  }
+}
