@@ -28,7 +28,7 @@ export class FakeClock implements Clock {
   advance({ seconds = 0, ms = 0 }: { seconds?: number; ms?: number }): void {
     const end = this.#monotonicMs + seconds * 1_000 + ms;
     for (;;) {
-      const next = [...this.#alarms].filter(({ atMs }) => atMs <= end).sort((a, b) => a.atMs - b.atMs)[0];
+      const next = [...this.#alarms].filter(({ atMs }) => atMs <= end).toSorted((a, b) => a.atMs - b.atMs)[0];
       if (next === undefined) break;
       this.#moveTo(Math.max(next.atMs, this.#monotonicMs));
       this.#alarms.delete(next);
