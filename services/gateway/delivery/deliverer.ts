@@ -76,7 +76,7 @@ export class Deliverer {
 
   /** The log was replaced: every subscription starts at the beginning of the new one. */
   startOver(): void {
-    for (const [id, served] of this.#served) {
+    for (const [id, served] of [...this.#served]) {
       void this.remove(id);
       this.add(served.record, [0, {}]);
     }
