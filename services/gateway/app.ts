@@ -55,6 +55,7 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     policy: config.endpointPolicy,
     publicUrl: config.publicUrl,
     names: config.dataNames,
+    ownNode: config.nodeName,
     now: () => clock.now(),
   });
   const server = await listen(api, { port: config.apiPort, host: config.listenHost, setting: 'API_PORT' });

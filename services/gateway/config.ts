@@ -1,6 +1,7 @@
 import { readBrokerSettings } from '../shared/broker.js';
 import { Env, LOG_LEVELS } from '../shared/env.js';
 import { readStreamSettings } from '../shared/streams.js';
+import { isNodeName } from '../shared/subjects.js';
 import { DATA_VERSIONS } from './subscriptions/record.js';
 
 /** The gateway's settings; .env.example says what each is for. */
@@ -14,7 +15,12 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
   if (publicUrl !== undefined && !/^https?:\/\/[^/\s]+/.test(publicUrl)) {
     env.mistake(`PUBLIC_URL must be an http or https URL, got "${publicUrl}"`);
   }
+  const nodeName = env.optional('NODE_NAME');
+  if (nodeName !== undefined && !isNodeName(nodeName)) {
+    env.mistake(`NODE_NAME must be a node name such as compute-1.example.com, got "${nodeName}"`);
+  }
   return env.check({
+    nodeName,
     scope,
     publicUrl,
     apiPort: env.port('API_PORT', 8089),

@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import { operations } from '../../shared/http.js';
 import type { Logger } from '../../shared/log.js';
 import { currentStateRoutes, type CurrentStateDeps } from './currentState.js';
+import { squashedPath } from './path.js';
 import { problems } from './problems.js';
 import { subscriptionRoutes, type SubscriptionRoutesDeps } from './subscriptions.js';
 
@@ -32,6 +33,10 @@ export function createApi(deps: ApiDeps): RequestListener {
 
   const app = new Koa();
   app.use(problems(deps.log));
+  app.use(async (ctx, next) => {
+    ctx.path = squashedPath(ctx.path);
+    await next();
+  });
   for (const router of [root, v1]) app.use(router.routes());
   for (const router of [root, v1]) app.use(router.allowedMethods());
   app.on('error', (err: unknown) => deps.log.debug({ err }, 'client went away'));

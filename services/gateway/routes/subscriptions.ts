@@ -16,6 +16,8 @@ export interface SubscriptionRoutesDeps {
   subscriptions: () => Subscriptions;
   checkEndpoint: (endpoint: URL) => Promise<void>;
   policy: EndpointPolicy;
+  /** What `.` in a resource stands for. */
+  ownNode: string | undefined;
   /** Base of `uriLocation`; absent: as the client reached us. */
   publicUrl: string | undefined;
 }
@@ -26,7 +28,7 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): Router {
   const router = new Router();
 
   router.post('/subscriptions', async (ctx) => {
-    const { request, isV2Names } = readRequest(await readJsonObject(ctx), ctx.ip, deps.policy);
+    const { request, isV2Names } = readRequest(await readJsonObject(ctx), ctx.ip, deps);
     const known = subscriptions();
     await deps.checkEndpoint(request.endpoint);
     // A client that has hung up meanwhile does not know of the subscription and would not delete it.
@@ -67,7 +69,7 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): Router {
 function readRequest(
   body: Record<string, unknown>,
   owner: string,
-  policy: EndpointPolicy,
+  { policy, ownNode }: SubscriptionRoutesDeps,
 ): { request: SubscribeRequest; isV2Names: boolean } {
   const isV2Names = body['resource'] === undefined && body['ResourceAddress'] !== undefined;
   const [resourceName, endpointName] = isV2Names ? ['ResourceAddress', 'EndpointUri'] : ['resource', 'endpointUri'];
@@ -76,7 +78,7 @@ function readRequest(
   return {
     request: {
       resource,
-      filter: parseResource(resource),
+      filter: parseResource(resource, ownNode),
       endpointUri,
       endpoint: readEndpoint(endpointUri, policy),
       dataVersion: readDataVersion(body['dataVersion']),
