@@ -239,8 +239,16 @@ describe('the REST API v1', () => {
         const answer = await fetch(path);
         expect([answer.status, await answer.text()]).toEqual([200, 'OK']);
       }
-      expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
-      expect((await fetch(`${gateway.url}/livez`)).status).toBe(200);
+      expect((await contract.fetch(`${gateway.api}/health`)).status).toBe(200);
+      expect((await contract.fetch(`${gateway.url}/readyz`)).status).toBe(200);
+      expect((await contract.fetch(`${gateway.url}/livez`)).status).toBe(200);
+    });
+
+    it('shows metrics and its own contract', async () => {
+      const metrics = await contract.fetch(`${gateway.url}/metrics`);
+      expect(await metrics.text()).toMatch(/^ptp_gateway_subscriptions \d+$/m);
+      const document = await contract.fetch(`${gateway.url}/openapi.json`);
+      expect(await document.json()).toMatchObject({ openapi: '3.1.0', paths: { '/health': {} } });
     });
 
     it.each([

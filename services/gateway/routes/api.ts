@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http';
 import { Router } from '@koa/router';
 import Koa from 'koa';
 import type { Registry } from 'prom-client';
+import { openapi } from '../../shared/contract/openapi-v1.js';
 import { operations } from '../../shared/http.js';
 import type { Logger } from '../../shared/log.js';
 import { currentStateRoutes, type CurrentStateDeps } from './currentState.js';
@@ -29,6 +30,9 @@ export function createApi(deps: ApiDeps): RequestListener {
   const root = operations(deps.registry, deps.isReady);
   root.get('/health', (ctx) => {
     ctx.body = 'OK';
+  });
+  root.get('/openapi.json', (ctx) => {
+    ctx.body = openapi;
   });
 
   const app = new Koa();
