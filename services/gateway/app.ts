@@ -17,6 +17,7 @@ import { Tail } from './delivery/tail.js';
 import { endpointAgent } from './endpoints/agent.js';
 import { checkEndpoint } from './endpoints/check.js';
 import { declareMetrics, type GatewayMetrics } from './metrics.js';
+import { openPublishers, type Publishers } from './publishers/publishers.js';
 import { createApi } from './routes/api.js';
 import { States } from './states.js';
 import { SubscriptionStore } from './subscriptions/store.js';
@@ -27,7 +28,11 @@ const GRACE_MS = 2_000;
 const RETRY_MS = 500;
 
 /** What the API needs once the broker was reached. */
-interface Loaded {
+interface Loaded extends Served {
+  publishers: Publishers;
+}
+
+interface Served {
   subscriptions: Subscriptions;
   states: States;
 }
@@ -52,6 +57,8 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     subscriptions: () => whenLoaded().subscriptions,
     currentState: async (node, path) => whenLoaded().states.current(node, path),
     checkEndpoint: (endpoint) => checkEndpoint(agent, endpoint),
+    publishers: () => whenLoaded().publishers,
+    publisherApi: config.publisherApi,
     policy: config.endpointPolicy,
     publicUrl: config.publicUrl,
     names: config.dataNames,
@@ -63,7 +70,8 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
   log.info({ port: server.port }, 'serving the API');
 
   const broker = await connectBroker(config.broker, 'gateway', deps);
-  loaded = await serve(config, deps, { broker, metrics, poster: new Poster(agent, config.dataNames) });
+  const served = await serve(config, deps, { broker, metrics, poster: new Poster(agent, config.dataNames) });
+  loaded = { ...served, publishers: await openPublishers(broker, config.scope, clock) };
   log.info({ port: server.port, subscriptions: loaded.subscriptions.size }, 'ready');
   return { apiPort: server.port };
 }
@@ -75,7 +83,7 @@ interface Parts {
 }
 
 /** Loads subscriptions and cursor, and delivers from there on. */
-async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poster }: Parts): Promise<Loaded> {
+async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poster }: Parts): Promise<Served> {
   const { log, life, clock } = deps;
   const { js, jsm } = await jetStream(broker);
   const kvm = new Kvm(js);

@@ -27,6 +27,7 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
     listenHost: env.optional('LISTEN_HOST'),
     endpointPolicy: env.choice('ENDPOINT_POLICY', ['cluster', 'local'], 'cluster'),
     dataNames: env.choice('V1_DATA_VERSION', DATA_VERSIONS, 'both'),
+    publisherApi: env.choice('PUBLISHER_API', ['enabled', 'disabled'], 'disabled') === 'enabled',
     broker: readBrokerSettings(env),
     streams: readStreamSettings(env),
     logLevel: env.choice('LOG_LEVEL', LOG_LEVELS, 'info'),

@@ -6,13 +6,13 @@ import { openapi } from '../../shared/contract/openapi-v1.js';
 import { operations } from '../../shared/http.js';
 import type { Logger } from '../../shared/log.js';
 import { currentStateRoutes, type CurrentStateDeps } from './currentState.js';
+import { API_BASE } from './location.js';
 import { squashedPath } from './path.js';
 import { problems } from './problems.js';
+import { publisherRoutes, type PublisherRoutesDeps } from './publishers.js';
 import { subscriptionRoutes, type SubscriptionRoutesDeps } from './subscriptions.js';
 
-export const API_BASE = '/api/ocloudNotifications/v1';
-
-export interface ApiDeps extends SubscriptionRoutesDeps, CurrentStateDeps {
+export interface ApiDeps extends SubscriptionRoutesDeps, PublisherRoutesDeps, CurrentStateDeps {
   log: Logger;
   registry: Registry;
   isReady: () => boolean;
@@ -25,6 +25,7 @@ export function createApi(deps: ApiDeps): RequestListener {
     ctx.body = 'OK';
   });
   v1.use(subscriptionRoutes(deps).routes());
+  v1.use(publisherRoutes(deps).routes());
   v1.use(currentStateRoutes(deps).routes());
 
   const root = operations(deps.registry, deps.isReady);

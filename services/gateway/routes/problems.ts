@@ -3,6 +3,8 @@ import type { Problem as ProblemBody } from '../../shared/contract/rest-v1.js';
 import type { Logger } from '../../shared/log.js';
 import { EndpointCheckFailed } from '../endpoints/check.js';
 import { EndpointRefused } from '../endpoints/policy.js';
+import { NotAnEvent } from '../publishers/nativeEvent.js';
+import { Contended, HasCollector, UnknownPublisher } from '../publishers/publishers.js';
 import { NotAResource } from '../subscriptions/resource.js';
 import { Unavailable, UnknownSubscription } from '../subscriptions/subscriptions.js';
 
@@ -33,6 +35,10 @@ export function toProblem(err: unknown): Problem {
   if (err instanceof EndpointCheckFailed) return new Problem(400, 'endpoint check failed', err.message);
   if (err instanceof EndpointRefused) return new Problem(403, 'endpoint refused', err.message);
   if (err instanceof UnknownSubscription) return new Problem(404, 'subscription not found', err.message);
+  if (err instanceof UnknownPublisher) return new Problem(404, 'publisher not found', err.message);
+  if (err instanceof NotAnEvent) return new Problem(400, 'not an event', err.message);
+  if (err instanceof HasCollector) return new Problem(409, 'published by a collector', err.message);
+  if (err instanceof Contended) return new Problem(503, 'not possible now', err.message);
   if (err instanceof Unavailable) return new Problem(503, 'not possible now', err.message);
   // Koa's own, such as an impossible percent-encoding in the path.
   const { status, expose } = err as { status?: number; expose?: boolean };

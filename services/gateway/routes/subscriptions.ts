@@ -1,15 +1,14 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { Subscription, SubscriptionV2Names } from '../../shared/contract/rest-v1.js';
-import { parseEndpoint, type EndpointPolicy } from '../endpoints/policy.js';
+import type { EndpointPolicy } from '../endpoints/policy.js';
 import { DATA_VERSIONS, type DataVersion, type SubscriptionRecord } from '../subscriptions/record.js';
 import { parseResource } from '../subscriptions/resource.js';
 import type { SubscribeRequest, Subscriptions } from '../subscriptions/subscriptions.js';
 import { readJsonObject } from './body.js';
+import { endpointName, missing, readEndpoint, readResource, usesV2Names } from './fields.js';
+import { locationOf } from './location.js';
 import { Problem } from './problems.js';
-
-const MAX_RESOURCE = 512;
-const MAX_ENDPOINT = 2_048;
 
 export interface SubscriptionRoutesDeps {
   /** Throws Unavailable until they are loaded. */
@@ -61,7 +60,7 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): Router {
   });
 
   const location = (ctx: Context, { id }: SubscriptionRecord): string =>
-    `${deps.publicUrl ?? `${ctx.protocol}://${ctx.host}`}/api/ocloudNotifications/v1/subscriptions/${id}`;
+    locationOf(ctx, deps.publicUrl, `subscriptions/${id}`);
 
   return router;
 }
@@ -71,39 +70,21 @@ function readRequest(
   owner: string,
   { policy, ownNode }: SubscriptionRoutesDeps,
 ): { request: SubscribeRequest; isV2Names: boolean } {
-  const isV2Names = body['resource'] === undefined && body['ResourceAddress'] !== undefined;
-  const [resourceName, endpointName] = isV2Names ? ['ResourceAddress', 'EndpointUri'] : ['resource', 'endpointUri'];
-  const resource = requiredText(body, resourceName, MAX_RESOURCE);
-  const endpointUri = requiredText(body, endpointName, MAX_ENDPOINT);
+  const isV2Names = usesV2Names(body);
+  const resource = readResource(body);
+  const endpoint = readEndpoint(body, policy);
+  if (endpoint === undefined) throw missing(endpointName(body));
   return {
     request: {
       resource,
       filter: parseResource(resource, ownNode),
-      endpointUri,
-      endpoint: readEndpoint(endpointUri, policy),
+      endpointUri: endpoint.text,
+      endpoint: endpoint.url,
       dataVersion: readDataVersion(body['dataVersion']),
       owner,
     },
     isV2Names,
   };
-}
-
-function requiredText(body: Record<string, unknown>, name: string, longest: number): string {
-  const text = body[name];
-  if (typeof text !== 'string' || text === '') {
-    throw new Problem(400, 'malformed request', `"${name}" is required and must be a text that is not empty`);
-  }
-  if (text.length > longest) throw new Problem(400, 'malformed request', `"${name}" may have ${longest} characters`);
-  return text;
-}
-
-function readEndpoint(text: string, policy: EndpointPolicy): URL {
-  try {
-    return parseEndpoint(text, policy);
-  } catch (err) {
-    if (err instanceof TypeError) throw new Problem(400, 'malformed request', err.message);
-    throw err;
-  }
 }
 
 function readDataVersion(value: unknown): DataVersion | undefined {
