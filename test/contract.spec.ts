@@ -25,6 +25,8 @@ describe('the contract', () => {
       const subscription = await made('/subscriptions', RESOURCE);
       await send('GET', '/subscriptions');
       await send('GET', `/subscriptions/${subscription}`);
+      await send('GET', `/subscriptions/${subscription}/deadletters`);
+      await send('PUT', `/subscriptions/status/${subscription}`);
       await send('DELETE', `/subscriptions/${subscription}`);
       await send('DELETE', '/subscriptions');
 

@@ -1,10 +1,10 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
-import type { Subscription, SubscriptionV2Names } from '../../shared/contract/rest-v1.js';
+import type { DeadLetter, Subscription, SubscriptionV2Names } from '../../shared/contract/rest-v1.js';
 import type { EndpointPolicy } from '../endpoints/policy.js';
 import { DATA_VERSIONS, type DataVersion, type SubscriptionRecord } from '../subscriptions/record.js';
 import { parseResource } from '../subscriptions/resource.js';
-import type { SubscribeRequest, Subscriptions } from '../subscriptions/subscriptions.js';
+import { Unavailable, type SubscribeRequest, type Subscriptions } from '../subscriptions/subscriptions.js';
 import { readJsonObject } from './body.js';
 import { endpointName, missing, readEndpoint, readResource, usesV2Names } from './fields.js';
 import { locationOf } from './location.js';
@@ -14,6 +14,8 @@ export interface SubscriptionRoutesDeps {
   /** Throws Unavailable until they are loaded. */
   subscriptions: () => Subscriptions;
   checkEndpoint: (endpoint: URL) => Promise<void>;
+  /** What an endpoint refused for good; rejects while the broker is away. */
+  deadLetters: (id: string) => Promise<DeadLetter[]>;
   policy: EndpointPolicy;
   /** What `.` in a resource stands for. */
   ownNode: string | undefined;
@@ -59,6 +61,19 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): Router {
     ctx.body = { status: 'OK' };
   });
 
+  router.put('/subscriptions/status/:id', async (ctx) => {
+    await subscriptions().ping(ctx.params['id'] ?? '');
+    ctx.status = 202;
+    ctx.body = { status: 'ping sent' };
+  });
+
+  router.get('/subscriptions/:id/deadletters', async (ctx) => {
+    const { id } = subscriptions().get(ctx.params['id'] ?? '');
+    ctx.body = await deps.deadLetters(id).catch((err: unknown) => {
+      throw new Unavailable('the broker is away', { cause: err });
+    });
+  });
+
   const location = (ctx: Context, { id }: SubscriptionRecord): string =>
     locationOf(ctx, deps.publicUrl, `subscriptions/${id}`);
 
@@ -96,11 +111,12 @@ function readDataVersion(value: unknown): DataVersion | undefined {
   return version;
 }
 
-const v1Names = ({ id, endpointUri, resource }: SubscriptionRecord, uriLocation: string): Subscription => ({
+const v1Names = ({ id, endpointUri, resource, disabledAt }: SubscriptionRecord, uriLocation: string): Subscription => ({
   id,
   endpointUri,
   uriLocation,
   resource,
+  ...(disabledAt !== undefined && { disabledAt }),
 });
 
 const v2Names = ({ id, endpointUri, resource }: SubscriptionRecord, UriLocation: string): SubscriptionV2Names => ({
