@@ -53,13 +53,11 @@ export class Lane {
     if (caughtUp && this.#queue.length < (this.#isParked ? 1 : LANE_LIMIT)) this.#take(event);
   }
 
-  /** From the log: the first event of this subject at or after `readFrom`, or undefined when there is none. */
+  /** From the log: the first event of this subject at or after `readFrom`; undefined when there is none. */
   read(event: LoggedEvent | undefined): void {
-    if (event === undefined) this.#taken = this.#newest;
-    else if (event.seq > this.#taken) {
-      this.#newest = Math.max(this.#newest, event.seq);
-      this.#take(event);
-    }
+    // What lies beyond will be offered: taken now, it would be taken twice when the lane has closed by then.
+    if (event === undefined || event.seq > this.#newest) this.#taken = this.#newest;
+    else if (event.seq > this.#taken) this.#take(event);
     this.#settleUpToQueue();
   }
 

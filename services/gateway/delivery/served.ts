@@ -182,7 +182,10 @@ export class Served {
   // --- attached and detached
 
   #isFull(): boolean {
-    return this.#held >= (this.#pace.isFailing ? HELD_WHILE_FAILING : this.#serving.heldLimit);
+    return (
+      this.#held >=
+      (this.#pace.isFailing ? Math.min(HELD_WHILE_FAILING, this.#serving.heldLimit) : this.#serving.heldLimit)
+    );
   }
 
   #detach(read: number): void {
