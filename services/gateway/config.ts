@@ -2,6 +2,8 @@ import { readBrokerSettings } from '../shared/broker.js';
 import { Env, LOG_LEVELS } from '../shared/env.js';
 import { readStreamSettings } from '../shared/streams.js';
 import { isNodeName } from '../shared/subjects.js';
+import { parseAllow } from './endpoints/allow.js';
+import type { EndpointPolicy } from './endpoints/policy.js';
 import { DATA_VERSIONS } from './subscriptions/record.js';
 
 /** The gateway's settings; .env.example says what each is for. */
@@ -25,7 +27,7 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
     publicUrl,
     apiPort: env.port('API_PORT', 8089),
     listenHost: env.optional('LISTEN_HOST'),
-    endpointPolicy: env.choice('ENDPOINT_POLICY', ['cluster', 'local'], 'cluster'),
+    endpointPolicy: readEndpointPolicy(env),
     sendsInitialStates: env.choice('INITIAL_NOTIFICATION', ['true', 'false'], 'true') === 'true',
     maxEventAgeMs:
       env.integer('MAX_EVENT_AGE', 72 * 3_600, { min: 1, max: 10 ** 9, what: 'a number of seconds' }) * 1_000,
@@ -38,3 +40,15 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
 }
 
 export type GatewayConfig = ReturnType<typeof readConfig>;
+
+function readEndpointPolicy(env: Env): EndpointPolicy {
+  const kind = env.choice('ENDPOINT_POLICY', ['cluster', 'local'], 'cluster');
+  const list = env.optional('ENDPOINT_ALLOW');
+  if (list === undefined) return { kind };
+  try {
+    return { kind, allow: parseAllow(list) };
+  } catch (err) {
+    env.mistake(`ENDPOINT_ALLOW: ${(err as Error).message}`);
+    return { kind };
+  }
+}

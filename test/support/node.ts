@@ -19,13 +19,14 @@ export async function startNode(brokerUrl: string, node: string, word: string): 
   const { path, type } = bus.resources.lockState;
   const now = new Date().toISOString();
   const address = `/cluster/node/${node}/ens1fx/master`;
+  const clock = { config: 'ptp4l.0.config', process: 'ptp4l', interface: 'ens1f0' };
   const notification = { data_type: 'notification', value_type: 'enumeration', value: word };
   const state: ResourceState = {
     resource: path,
     type,
     lastEvent: { id: randomUUID(), time: now, sequence: '1' },
     data: { version: '1.0', values: [{ ResourceAddress: address, ...notification }] },
-    clocks: [{ config: 'ptp4l.0.config', address, state: word, since: now, confirmed: true, lastLineAt: now }],
+    clocks: [{ ...clock, address, state: word, since: now, confirmed: true, lastLineAt: now }],
   };
   const written: NodeState = { node, writtenAt: now, bootId: randomUUID(), resources: [state], ports: [] };
   await states.put(nodeToken(node), JSON.stringify(written));
