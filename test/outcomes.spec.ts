@@ -43,12 +43,9 @@ describe('what a consumer answers', () => {
       expect(await deadLetters(id)).toEqual([]);
       consumer.answer(status);
       const refused = await publisher.lockState('n1', 'LOCKED', 1);
-      const [letter] = await eventually(async () => {
-        const letters = await deadLetters(id);
-        return letters.length > 0 && letters;
-      });
+      const letter = await eventually(async () => (await deadLetters(id))[0]);
       expect(letter).toMatchObject({ subscription: id, reason: `answered ${status}`, sequence: refused.sequence });
-      expect(letter?.event.id).toBe(refused.id);
+      expect(letter.event.id).toBe(refused.id);
 
       consumer.answer(204);
       await publisher.lockState('n1', 'FREERUN', 2);
