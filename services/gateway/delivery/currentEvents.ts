@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { makeEvent, type PtpEvent } from '../../shared/event.js';
+import { makeEvent, newTraceparent, type PtpEvent } from '../../shared/event.js';
 import { resourceAddress } from '../../shared/subjects.js';
 import type { StateAnswer } from '../states.js';
 import { Slots } from './slots.js';
@@ -47,9 +46,7 @@ function currentEvent(answer: StateAnswer, source: string): CurrentEvent {
   if (answer.kind === 'unknown') return { kind: 'unknown' };
   if (answer.kind === 'stale') return { kind: 'silent' };
   const { type, data, lastEvent } = answer.state;
-  if (lastEvent === undefined) return { kind: 'unknown' };
+  // Its first event is on its way to the log, and may have passed the tail by the time this answer is here.
+  if (lastEvent === undefined) return { kind: 'silent' };
   return { kind: 'current', event: makeEvent({ ...lastEvent, source, type, data, traceparent: newTraceparent() }) };
 }
-
-/** W3C Trace Context, not sampled. */
-const newTraceparent = (): string => `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-00`;

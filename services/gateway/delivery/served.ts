@@ -15,6 +15,10 @@ export const HELD_LIMIT = 1_024;
 /** While the endpoint fails: enough that several lanes can be tried. */
 const HELD_WHILE_FAILING = 8;
 
+/** Pauses between asking a node that does not answer: it may be starting, or gone for good. */
+const FIRST_ASK_PAUSE_MS = 125;
+const LONGEST_ASK_PAUSE_MS = 60_000;
+
 /** What serving a subscription needs from the rest of the gateway. */
 export interface Serving {
   clock: Clock;
@@ -379,7 +383,12 @@ export class Served {
   async #askStates(): Promise<void> {
     this.#isAskingStates = true;
     for (let round = 0; this.#owed.size > 0 && !this.#stopping.signal.aborted; round += 1) {
-      if (round > 0) await sleep(this.#serving.clock, Math.min(60_000, 2_500 * 2 ** round), this.#stopping.signal);
+      if (round > 0)
+        await sleep(
+          this.#serving.clock,
+          Math.min(LONGEST_ASK_PAUSE_MS, FIRST_ASK_PAUSE_MS * 2 ** Math.min(round, 10)),
+          this.#stopping.signal,
+        );
       await Promise.all(Array.from(this.#owed, ([subject, { target }]) => this.#askState(subject, target)));
     }
     this.#isAskingStates = false;
