@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Kvm } from '@nats-io/kv';
 import type { JetStreamManager } from '@nats-io/jetstream';
+import { openTokens, renewTls } from './access/open.js';
+import { readIdentity } from './access/tls.js';
 import { connectBroker, jetStream, type NatsConnection } from '../shared/broker.js';
 import { sleep } from '../shared/clock.js';
 import { bus } from '../shared/contract/bus.js';
@@ -56,6 +58,8 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     log,
     registry,
     isReady: () => loaded !== undefined && !life.isStopping,
+    access: openTokens(config.tokensFile, deps),
+    isSidecar: config.isSidecar,
     subscriptions: () => whenLoaded().subscriptions,
     currentState: async (node, path) => whenLoaded().states.current(node, path),
     deadLetters: async (id) => whenLoaded().deadLetters.list(id),
@@ -68,8 +72,14 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     ownNode: config.nodeName,
     now: () => clock.now(),
   });
-  const server = await listen(api, { port: config.apiPort, host: config.listenHost, setting: 'API_PORT' });
+  const server = await listen(api, {
+    port: config.apiPort,
+    host: config.listenHost,
+    setting: 'API_PORT',
+    ...(config.tls && { tls: readIdentity(config.tls) }),
+  });
   life.onStop('api', () => server.close());
+  if (config.tls) renewTls(server, config.tls, deps);
   log.info({ port: server.port }, 'serving the API');
 
   const broker = await connectBroker(config.broker, 'gateway', deps);

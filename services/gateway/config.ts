@@ -2,6 +2,8 @@ import { readBrokerSettings } from '../shared/broker.js';
 import { Env, LOG_LEVELS } from '../shared/env.js';
 import { readStreamSettings } from '../shared/streams.js';
 import { isNodeName } from '../shared/subjects.js';
+import { readIdentity, type TlsFiles } from './access/tls.js';
+import { parseTokens } from './access/tokens.js';
 import { parseAllow } from './endpoints/allow.js';
 import type { EndpointPolicy } from './endpoints/policy.js';
 import { DATA_VERSIONS } from './subscriptions/record.js';
@@ -32,6 +34,9 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
     maxEventAgeMs:
       env.integer('MAX_EVENT_AGE', 72 * 3_600, { min: 1, max: 10 ** 9, what: 'a number of seconds' }) * 1_000,
     dataNames: env.choice('V1_DATA_VERSION', DATA_VERSIONS, 'both'),
+    isSidecar: scope !== 'cluster' && env.optional('ENDPOINT_POLICY') === 'local',
+    tokensFile: checkedFile(env, 'API_TOKENS_FILE', parseTokens),
+    tls: readTlsFiles(env),
     publisherApi: env.choice('PUBLISHER_API', ['enabled', 'disabled'], 'disabled') === 'enabled',
     broker: readBrokerSettings(env),
     streams: readStreamSettings(env),
@@ -40,6 +45,31 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
 }
 
 export type GatewayConfig = ReturnType<typeof readConfig>;
+
+/** The path of a file that the service reads again whenever it changes; its content is checked now. */
+function checkedFile(env: Env, name: string, check: (content: string) => unknown): string | undefined {
+  const content = env.file(name);
+  if (content === undefined) return undefined;
+  try {
+    check(content);
+  } catch (err) {
+    env.mistake(`${name}: ${(err as Error).message}`);
+  }
+  return env.optional(name);
+}
+
+function readTlsFiles(env: Env): TlsFiles | undefined {
+  const cert = env.optional('API_TLS_CERT');
+  const key = env.optional('API_TLS_KEY');
+  if ((cert === undefined) !== (key === undefined)) env.mistake('API_TLS_CERT and API_TLS_KEY go together');
+  if (cert === undefined || key === undefined) return undefined;
+  try {
+    readIdentity({ cert, key });
+  } catch (err) {
+    env.mistake(`API_TLS_CERT and API_TLS_KEY are no certificate and its key: ${(err as Error).message}`);
+  }
+  return { cert, key };
+}
 
 function readEndpointPolicy(env: Env): EndpointPolicy {
   const kind = env.choice('ENDPOINT_POLICY', ['cluster', 'local'], 'cluster');

@@ -10,7 +10,7 @@ interface Operation {
   operationId: string;
   responses: Record<string, { headers?: Record<string, unknown>; content?: Record<string, { schema: object }> }>;
 }
-type Servers = [{ url: string }];
+type Servers = { url: string }[];
 interface Spec {
   servers: Servers;
   paths: Record<string, Partial<Record<(typeof METHODS)[number], Operation>> & { servers?: Servers }>;
@@ -73,11 +73,12 @@ function checkUndocumented(response: Response, method: string, path: string): vo
 }
 
 function operationOf(spec: Spec, method: string, path: string): Operation | undefined {
-  const templates = Object.keys(spec.paths).filter((template) => {
-    const [{ url: base }] = spec.paths[template]?.servers ?? spec.servers;
-    const pattern = `${base}${template}`.replace('//', '/').replace('{resource}', '.+').replace('{id}', '[^/]+');
-    return new RegExp(`^${pattern}$`).test(path);
-  });
+  const templates = Object.keys(spec.paths).filter((template) =>
+    (spec.paths[template]?.servers ?? spec.servers).some(({ url: base }) => {
+      const pattern = `${base}${template}`.replace('//', '/').replace('{resource}', '.+').replace('{id}', '[^/]+');
+      return new RegExp(`^${pattern}$`).test(path);
+    }),
+  );
   const known = METHODS.find((candidate) => candidate === method);
   // An exact path comes before one with parameters.
   const [template] = templates.toSorted((a, b) => Number(a.includes('{')) - Number(b.includes('{')));

@@ -5,6 +5,8 @@ import type { Registry } from 'prom-client';
 import { openapi } from '../../shared/contract/openapi-v1.js';
 import { operations } from '../../shared/http.js';
 import type { Logger } from '../../shared/log.js';
+import type { Access } from '../access/caller.js';
+import { identified, needs } from './access.js';
 import { currentStateRoutes, type CurrentStateDeps } from './currentState.js';
 import { API_BASE } from './location.js';
 import { squashedPath } from './path.js';
@@ -16,6 +18,7 @@ export interface ApiDeps extends SubscriptionRoutesDeps, PublisherRoutesDeps, Cu
   log: Logger;
   registry: Registry;
   isReady: () => boolean;
+  access: Access;
 }
 
 /** The gateway's HTTP face: REST v1, health, metrics. */
@@ -24,11 +27,13 @@ export function createApi(deps: ApiDeps): RequestListener {
   v1.get('/health', (ctx) => {
     ctx.body = 'OK';
   });
+  // Who asks whether we live need not show who it is.
+  v1.use(identified(deps.access));
   v1.use(subscriptionRoutes(deps).routes());
   v1.use(publisherRoutes(deps).routes());
   v1.use(currentStateRoutes(deps).routes());
 
-  const root = operations(deps.registry, deps.isReady);
+  const root = operations(deps.registry, deps.isReady, [identified(deps.access), needs('reader')]);
   root.get('/health', (ctx) => {
     ctx.body = 'OK';
   });

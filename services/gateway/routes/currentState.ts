@@ -6,6 +6,7 @@ import type { StateAnswer } from '../states.js';
 import type { DataVersion } from '../subscriptions/record.js';
 import { parseExactResource } from '../subscriptions/resource.js';
 import { Unavailable } from '../subscriptions/subscriptions.js';
+import { needs } from './access.js';
 import { Problem } from './problems.js';
 
 export interface CurrentStateDeps {
@@ -20,7 +21,7 @@ export interface CurrentStateDeps {
 /** `/{resource}/CurrentState` of proto/openapi-v1.yaml: the state as of now, or why there is none to be had. */
 export function currentStateRoutes({ currentState, names, ownNode, now }: CurrentStateDeps): Router {
   const router = new Router();
-  router.get('/*resource/CurrentState', async (ctx) => {
+  router.get('/*resource/CurrentState', needs('reader'), async (ctx) => {
     const text = `/${ctx.params['resource']}`;
     const { node, path } = parseExactResource(text, ownNode);
     const answer = await currentState(node, path).catch((err: unknown) => {

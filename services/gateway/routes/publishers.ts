@@ -1,10 +1,12 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { Publisher as PublisherBody, PublisherV2Names } from '../../shared/contract/rest-v1.js';
+import { checkOwner } from '../access/caller.js';
 import type { EndpointPolicy } from '../endpoints/policy.js';
 import type { Publishers } from '../publishers/publishers.js';
 import type { Publisher } from '../publishers/record.js';
 import { parseExactResource } from '../subscriptions/resource.js';
+import { callerOf, needs, wantsAll } from './access.js';
 import { readJsonObject } from './body.js';
 import { missing, readEndpoint, readResource, readText, usesV2Names } from './fields.js';
 import { locationOf } from './location.js';
@@ -27,51 +29,55 @@ export function publisherRoutes(deps: PublisherRoutesDeps): Router {
   const router = new Router();
   const location = (ctx: Context, { id }: Publisher): string => locationOf(ctx, deps.publicUrl, `publishers/${id}`);
 
-  router.get('/publishers', async (ctx) => {
+  router.get('/publishers', needs('reader'), async (ctx) => {
     const all = await deps.publishers().list();
     ctx.body = all.map((publisher) => v1Names(publisher, location(ctx, publisher)));
   });
 
-  router.get('/publishers/:id', async (ctx) => {
+  router.get('/publishers/:id', needs('reader'), async (ctx) => {
     const publisher = await deps.publishers().get(ctx.params['id'] ?? '');
     ctx.body = v1Names(publisher, location(ctx, publisher));
   });
 
   if (!deps.publisherApi) return router;
 
-  router.post('/publishers', async (ctx) => {
+  router.post('/publishers', needs('publisher'), async (ctx) => {
     const body = await readJsonObject(ctx);
     const resource = readResource(body);
     const filter = parseExactResource(resource, deps.ownNode);
     const endpoint = readEndpoint(body, deps.policy);
     const publishers = deps.publishers();
     if (endpoint !== undefined) await deps.checkEndpoint(endpoint.url);
-    const request = { resource, filter, endpointUri: endpoint?.text ?? null, owner: ctx.ip };
+    const request = { resource, filter, endpointUri: endpoint?.text ?? null, owner: callerOf(ctx).owner };
     const publisher = await publishers.create(request);
     ctx.status = 201;
     ctx.body = (usesV2Names(body) ? v2Names : v1Names)(publisher, location(ctx, publisher));
   });
 
-  router.delete('/publishers', async (ctx) => {
+  router.delete('/publishers', needs('publisher'), async (ctx) => {
     const publishers = deps.publishers();
-    const own = (await publishers.made()).filter(({ owner }) => owner === ctx.ip);
+    const isForAll = wantsAll(ctx);
+    const own = (await publishers.made()).filter(({ owner }) => isForAll || owner === callerOf(ctx).owner);
     await Promise.all(own.map((publisher) => publishers.delete(publisher)));
     ctx.body = { status: 'deleted all publishers' };
   });
 
-  router.delete('/publishers/:id', async (ctx) => {
+  router.delete('/publishers/:id', needs('publisher'), async (ctx) => {
     const publishers = deps.publishers();
     const publisher = await publishers.madeOne(ctx.params['id'] ?? '');
+    checkOwner(callerOf(ctx), publisher);
     await publishers.delete(publisher);
     ctx.body = { status: 'OK' };
   });
 
-  router.post('/create/event', async (ctx) => {
+  router.post('/create/event', needs('publisher'), async (ctx) => {
     const body = await readJsonObject(ctx);
     const id = readText(body, 'id', MAX_ID);
     if (id === undefined) throw missing('id');
     const publishers = deps.publishers();
-    await publishers.publish(await publishers.madeOne(id), body);
+    const publisher = await publishers.madeOne(id);
+    checkOwner(callerOf(ctx), publisher);
+    await publishers.publish(publisher, body);
     ctx.status = 202;
     ctx.body = { status: 'Event sent' };
   });

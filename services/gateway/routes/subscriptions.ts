@@ -1,14 +1,20 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { DeadLetter, Subscription, SubscriptionV2Names } from '../../shared/contract/rest-v1.js';
+import { checkOwner, type Caller } from '../access/caller.js';
 import type { EndpointPolicy } from '../endpoints/policy.js';
+import { keyOf } from '../endpoints/sign.js';
+import { ownOf } from '../subscriptions/ownership.js';
 import { DATA_VERSIONS, type DataVersion, type SubscriptionRecord } from '../subscriptions/record.js';
 import { parseResource } from '../subscriptions/resource.js';
 import { Unavailable, type SubscribeRequest, type Subscriptions } from '../subscriptions/subscriptions.js';
 import { readJsonObject } from './body.js';
-import { endpointName, missing, readEndpoint, readResource, usesV2Names } from './fields.js';
+import { callerOf, needs, wantsAll } from './access.js';
+import { endpointName, missing, readEndpoint, readResource, readText, usesV2Names } from './fields.js';
 import { locationOf } from './location.js';
 import { Problem } from './problems.js';
+
+const MAX_SECRET = 128;
 
 export interface SubscriptionRoutesDeps {
   /** Throws Unavailable until they are loaded. */
@@ -19,6 +25,8 @@ export interface SubscriptionRoutesDeps {
   policy: EndpointPolicy;
   /** What `.` in a resource stands for. */
   ownNode: string | undefined;
+  /** Whether this gateway stands beside one application: the subscriptions of its scope are all that one's. */
+  isSidecar: boolean;
   /** Base of `uriLocation`; absent: as the client reached us. */
   publicUrl: string | undefined;
 }
@@ -28,8 +36,21 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): Router {
   const { subscriptions } = deps;
   const router = new Router();
 
-  router.post('/subscriptions', async (ctx) => {
-    const { request, isV2Names } = readRequest(await readJsonObject(ctx), ctx.ip, deps);
+  /** The caller's own, or everybody's where it may ask for them. */
+  const ownOrAll = async (ctx: Context): Promise<SubscriptionRecord[]> => {
+    const caller = callerOf(ctx);
+    const all = subscriptions().all();
+    return wantsAll(ctx) || (deps.isSidecar && !caller.isAuthenticated) ? all : ownOf(all, caller);
+  };
+  /** Throws UnknownSubscription, Forbidden. */
+  const ownOne = (ctx: Context): SubscriptionRecord => {
+    const record = subscriptions().get(ctx['params']['id'] ?? '');
+    checkOwner(callerOf(ctx), record);
+    return record;
+  };
+
+  router.post('/subscriptions', needs('subscriber'), async (ctx) => {
+    const { request, isV2Names } = readRequest(await readJsonObject(ctx), callerOf(ctx), deps);
     const known = subscriptions();
     await deps.checkEndpoint(request.endpoint);
     // A client that has hung up meanwhile does not know of the subscription and would not delete it.
@@ -39,36 +60,35 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): Router {
     ctx.body = isV2Names ? v2Names(record, location(ctx, record)) : v1Names(record, location(ctx, record));
   });
 
-  router.get('/subscriptions', async (ctx) => {
-    const own = await subscriptions().ownedBy(ctx.ip);
-    ctx.body = own.map((record) => v1Names(record, location(ctx, record)));
+  router.get('/subscriptions', needs('reader'), async (ctx) => {
+    const records = await ownOrAll(ctx);
+    ctx.body = records.map((record) => v1Names(record, location(ctx, record)));
   });
 
-  router.delete('/subscriptions', async (ctx) => {
-    const known = subscriptions();
-    const own = await known.ownedBy(ctx.ip);
-    await Promise.all(own.map(({ id }) => known.delete(id)));
+  router.delete('/subscriptions', needs('subscriber'), async (ctx) => {
+    const records = await ownOrAll(ctx);
+    await Promise.all(records.map(({ id }) => subscriptions().delete(id)));
     ctx.body = { status: 'deleted all subscriptions' };
   });
 
-  router.get('/subscriptions/:id', (ctx) => {
-    const record = subscriptions().get(ctx.params['id'] ?? '');
+  router.get('/subscriptions/:id', needs('reader'), (ctx) => {
+    const record = ownOne(ctx);
     ctx.body = v1Names(record, location(ctx, record));
   });
 
-  router.delete('/subscriptions/:id', async (ctx) => {
-    await subscriptions().delete(ctx.params['id'] ?? '');
+  router.delete('/subscriptions/:id', needs('subscriber'), async (ctx) => {
+    await subscriptions().delete(ownOne(ctx).id);
     ctx.body = { status: 'OK' };
   });
 
-  router.put('/subscriptions/status/:id', async (ctx) => {
-    await subscriptions().ping(ctx.params['id'] ?? '');
+  router.put('/subscriptions/status/:id', needs('subscriber'), async (ctx) => {
+    await subscriptions().ping(ownOne(ctx).id);
     ctx.status = 202;
     ctx.body = { status: 'ping sent' };
   });
 
-  router.get('/subscriptions/:id/deadletters', async (ctx) => {
-    const { id } = subscriptions().get(ctx.params['id'] ?? '');
+  router.get('/subscriptions/:id/deadletters', needs('reader'), async (ctx) => {
+    const { id } = ownOne(ctx);
     ctx.body = await deps.deadLetters(id).catch((err: unknown) => {
       throw new Unavailable('the broker is away', { cause: err });
     });
@@ -82,7 +102,7 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): Router {
 
 function readRequest(
   body: Record<string, unknown>,
-  owner: string,
+  caller: Caller,
   { policy, ownNode }: SubscriptionRoutesDeps,
 ): { request: SubscribeRequest; isV2Names: boolean } {
   const isV2Names = usesV2Names(body);
@@ -96,10 +116,19 @@ function readRequest(
       endpointUri: endpoint.text,
       endpoint: endpoint.url,
       dataVersion: readDataVersion(body['dataVersion']),
-      owner,
+      secret: readSecret(body),
+      caller,
     },
     isV2Names,
   };
+}
+
+function readSecret(body: Record<string, unknown>): string | undefined {
+  const secret = readText(body, 'secret', MAX_SECRET);
+  if (secret !== undefined && keyOf(secret) === undefined) {
+    throw new Problem(400, 'malformed request', '"secret" must be whsec_ and the base64 of 24 to 64 bytes');
+  }
+  return secret;
 }
 
 function readDataVersion(value: unknown): DataVersion | undefined {

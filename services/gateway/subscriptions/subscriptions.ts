@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { lookup } from 'node:dns/promises';
+import type { Caller } from '../access/caller.js';
 import type { Deliverer } from '../delivery/deliverer.js';
 import type { Tail } from '../delivery/tail.js';
-import { literalAddress } from '../endpoints/policy.js';
 import { subscriptionId, type DataVersion, type SubscriptionRecord } from './record.js';
 import type { ResourceFilter } from './resource.js';
 import type { SubscriptionStore } from './store.js';
@@ -24,8 +23,9 @@ export interface SubscribeRequest {
   endpointUri: string;
   endpoint: URL;
   dataVersion: DataVersion | undefined;
-  /** The client's address. */
-  owner: string;
+  /** Key that pushes are signed with (`whsec_…`). */
+  secret: string | undefined;
+  caller: Caller;
 }
 
 interface Deps {
@@ -55,6 +55,10 @@ export class Subscriptions {
     return this.#records.size;
   }
 
+  all(): SubscriptionRecord[] {
+    return [...this.#records.values()];
+  }
+
   /** Throws UnknownSubscription. */
   get(id: string): SubscriptionRecord {
     const record = this.#records.get(id);
@@ -64,7 +68,7 @@ export class Subscriptions {
 
   /** The subscription for this endpoint and resource: the existing one, or a new one, stored and served. */
   create(request: SubscribeRequest): Promise<SubscriptionRecord> {
-    const id = subscriptionId(this.#deps.scope, request.filter, request.endpoint);
+    const id = subscriptionId(this.#deps.scope, request);
     return this.#oneAtATime(id, async () => {
       const existing = this.#records.get(id);
       const record = existing === undefined ? await this.#add(id, request) : await this.#renew(existing, request);
@@ -77,7 +81,8 @@ export class Subscriptions {
   ping(id: string): Promise<void> {
     return this.#oneAtATime(id, async () => {
       const record = this.get(id);
-      if (record.disabledAt !== undefined) await this.#renew(record, { dataVersion: record.dataVersion });
+      if (record.disabledAt !== undefined)
+        await this.#renew(record, { dataVersion: record.dataVersion, secret: record.secret });
       this.#deps.deliverer.sendStates(id);
     });
   }
@@ -105,24 +110,6 @@ export class Subscriptions {
     });
   }
 
-  /**
-   * Those made from an address, and those whose endpoint's host is it or resolves to it. The reference consumer
-   * deletes "all" subscriptions on its own initiative: it must not empty a shared gateway.
-   */
-  async ownedBy(address: string): Promise<SubscriptionRecord[]> {
-    const hosts = new Map<string, Promise<boolean>>();
-    const isOwn = async ({ owner, endpointUri }: SubscriptionRecord): Promise<boolean> => {
-      if (owner === address) return true;
-      const { hostname } = new URL(endpointUri);
-      const resolves = hosts.get(hostname) ?? resolvesTo(hostname, address);
-      hosts.set(hostname, resolves);
-      return resolves;
-    };
-    const records = [...this.#records.values()];
-    const own = await Promise.all(records.map(isOwn));
-    return records.filter((_, i) => own[i]);
-  }
-
   async #add(id: string, request: SubscribeRequest): Promise<SubscriptionRecord> {
     const { store, deliverer, tail, now } = this.#deps;
     const record = await available(
@@ -132,7 +119,8 @@ export class Subscriptions {
         filter: request.filter,
         endpointUri: request.endpointUri,
         ...(request.dataVersion && { dataVersion: request.dataVersion }),
-        owner: request.owner,
+        ...(request.secret && { secret: request.secret }),
+        owner: request.caller.owner,
         createdAt: new Date(now()).toISOString(),
         start: tail.position,
         stream: tail.stream,
@@ -146,11 +134,12 @@ export class Subscriptions {
 
   async #renew(
     existing: SubscriptionRecord,
-    { dataVersion }: Pick<SubscribeRequest, 'dataVersion'>,
+    { dataVersion, secret = existing.secret }: Pick<SubscribeRequest, 'dataVersion' | 'secret'>,
   ): Promise<SubscriptionRecord> {
-    if (existing.dataVersion === dataVersion && existing.disabledAt === undefined) return existing;
+    const isSame = existing.dataVersion === dataVersion && existing.secret === secret;
+    if (isSame && existing.disabledAt === undefined) return existing;
     const { dataVersion: _, disabledAt, ...rest } = existing;
-    const record = { ...rest, ...(dataVersion && { dataVersion }) };
+    const record = { ...rest, ...(dataVersion && { dataVersion }), ...(secret && { secret }) };
     await available(this.#deps.store.put(record));
     this.#records.set(record.id, record);
     if (disabledAt === undefined) this.#deps.deliverer.update(record);
@@ -178,16 +167,5 @@ async function available<T>(write: Promise<T>): Promise<T> {
     return await write;
   } catch (err) {
     throw new Unavailable('the broker did not take the change', { cause: err });
-  }
-}
-
-async function resolvesTo(hostname: string, address: string): Promise<boolean> {
-  const literal = literalAddress(hostname);
-  if (literal !== undefined) return literal === address;
-  try {
-    const addresses = await lookup(hostname, { all: true });
-    return addresses.some((found) => found.address === address);
-  } catch {
-    return false;
   }
 }
