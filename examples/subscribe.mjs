@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+// Prints the events of the bus with nothing but a TCP connection, to show how little a subscriber needs:
+//
+//     node examples/subscribe.mjs ['ptp.events.*.sync.ptp-status.lock-state']
+//
+// Real tools use a NATS client, which also reconnects (proto/README.md).
+import { connect } from 'node:net';
+
+const subject = process.argv[2] ?? 'ptp.events.>';
+const { hostname, port } = new URL(process.env.NATS_URL ?? 'nats://127.0.0.1:4222');
+
+const socket = connect({ host: hostname, port: Number(port || 4222) });
+socket.on('error', (err) => {
+  console.error(`No broker at ${hostname}:${port} : ${err.message}. NATS_URL=nats://host:port names another one.`);
+  process.exitCode = 1;
+});
+// "verbose" would have every command answered with +OK.
+socket.write(`CONNECT {"verbose":false}\r\nSUB ${subject} 1\r\n`);
+
+let unread = Buffer.alloc(0);
+socket.on('data', (chunk) => {
+  unread = Buffer.concat([unread, chunk]);
+  for (let end = unread.indexOf('\r\n'); end >= 0; end = unread.indexOf('\r\n')) {
+    const [operation, ...args] = unread.subarray(0, end).toString().split(' ');
+    let next = end + 2;
+    if (operation === 'MSG') {
+      // MSG <subject> <subscription> [<reply subject>] <bytes>, then the event itself
+      const event = unread.subarray(next, next + Number(args.at(-1)));
+      next += Number(args.at(-1)) + 2;
+      if (next > unread.length) return; // the rest is still to come
+      console.log(`${args[0]}\n${JSON.stringify(JSON.parse(event.toString()), null, 2)}\n`);
+    }
+    if (operation === 'PING') socket.write('PONG\r\n'); // else the broker takes us for dead
+    if (operation === '-ERR') console.error(args.join(' '));
+    unread = unread.subarray(next);
+  }
+});
