@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   DiscardPolicy,
+  JetStreamApiCodes,
   JetStreamApiError,
   RetentionPolicy,
   StorageType,
@@ -19,7 +20,6 @@ const MiB = 1024 * 1024;
 const MAX_HEADER_BYTES = 4_096;
 const BUCKET_BYTES = 64 * MiB;
 const RETRY_MS = 1_000;
-const STREAM_NOT_FOUND = 10059;
 
 export interface StreamSettings {
   /** Copies of each stream: 1, 3 or 5 (`STREAM_REPLICAS`). */
@@ -100,7 +100,7 @@ async function ensureStream(jsm: JetStreamManager, wanted: Wanted, log: Logger):
   try {
     existing = (await jsm.streams.info(wanted.name)).config;
   } catch (err) {
-    if (!(err instanceof JetStreamApiError) || err.code !== STREAM_NOT_FOUND) throw err;
+    if (!(err instanceof JetStreamApiError) || err.code !== JetStreamApiCodes.StreamNotFound) throw err;
     await jsm.streams.add(wanted);
     log.info({ stream: wanted.name }, 'made the stream');
     return;

@@ -1,0 +1,55 @@
+import type { CurrentStateEvent, EventData as RestData, PushedEvent } from '../../shared/contract/rest-v1.js';
+import type { PtpEvent } from '../../shared/event.js';
+import type { EventData, Value } from '../../shared/messages.js';
+import type { DataVersion } from '../subscriptions/record.js';
+
+/**
+ * `data` with the names a reader knows. Readers built for 4.14 and 4.15 know only the old names, later ones either or
+ * only the new ones, and all skip members they do not know: `both` fits everybody.
+ */
+export function restData(data: EventData, names: DataVersion): RestData {
+  return { version: names === 'v1' ? 'v1' : '1.0', values: data.values.map((value) => restValue(value, names)) };
+}
+
+function restValue(
+  { ResourceAddress, data_type, value_type, value }: Value,
+  names: DataVersion,
+): RestData['values'][0] {
+  const newNames = { ResourceAddress, data_type, value_type };
+  const oldNames = { resource: ResourceAddress, dataType: data_type, valueType: value_type };
+  // The kinds of data are checked where events enter; here only their names change.
+  return {
+    ...(names !== 'v1' && newNames),
+    ...(names !== '1.0' && oldNames),
+    value,
+  } as RestData['values'][0];
+}
+
+/** What a consumer is sent for an event. */
+export function pushedEvent(event: PtpEvent, names: DataVersion): PushedEvent {
+  return {
+    id: event.id,
+    type: event.type,
+    source: event.source,
+    dataContentType: 'application/json',
+    time: event.time,
+    data: restData(event.data, names),
+  };
+}
+
+/** What CurrentState answers: a CloudEvent in the form v1 clients know, `source` without the node, `subject` with it. */
+export function currentStateEvent(
+  state: { resource: string; type: string; data: EventData },
+  { id, time, subject, names }: { id: string; time: string; subject: string; names: DataVersion },
+): CurrentStateEvent {
+  return {
+    specversion: '0.3',
+    id,
+    source: state.resource,
+    type: state.type,
+    subject,
+    datacontenttype: 'application/json',
+    time,
+    data: restData(state.data, names),
+  };
+}

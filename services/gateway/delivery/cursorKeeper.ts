@@ -1,0 +1,112 @@
+import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
+import type { KV } from '@nats-io/kv';
+import type { Clock } from '../../shared/clock.js';
+import type { Logger } from '../../shared/log.js';
+import type { Cursor } from './cursor.js';
+
+/** A kill costs at most the events settled in this time: they are repeated. */
+const SAVE_MS = 250;
+/** How often the tail's position is saved while nothing is settled. */
+const IDLE_SAVE_MS = 5_000;
+
+/** Somebody else writes the cursor of this scope. */
+export class CursorTaken extends Error {
+  override name = 'CursorTaken';
+}
+
+interface KeeperDeps {
+  bucket: KV;
+  key: string;
+  epoch: string;
+  clock: Clock;
+  log: Logger;
+  /** The positions as of now. */
+  positions: () => Omit<Cursor, 'epoch' | 'n'>;
+  onSaved: () => void;
+  onTaken: (err: CursorTaken) => void;
+}
+
+/**
+ * Saves the cursor by compare-and-set: soon after something was settled, now and then otherwise. Whoever writes last
+ * has read what was there, so two gateways of one scope notice each other instead of overwriting.
+ */
+export class CursorKeeper {
+  readonly #deps: KeeperDeps;
+  #n = 0;
+  #revision = 0;
+  #lastTail = -1;
+  #isDirty = false;
+  #saving: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #lastSaveMs = 0;
+
+  constructor(deps: KeeperDeps) {
+    this.#deps = deps;
+  }
+
+  /** Reads what the last owner left. */
+  async load(): Promise<Cursor | undefined> {
+    const entry = await this.#deps.bucket.get(this.#deps.key);
+    this.#revision = entry?.revision ?? 0;
+    return entry === null || entry.operation !== 'PUT' ? undefined : entry.json<Cursor>();
+  }
+
+  /** Claims the cursor by writing it, and goes on saving. Throws CursorTaken. */
+  async start(): Promise<void> {
+    await this.save();
+    this.#timer = setInterval(() => this.#tick(), SAVE_MS);
+  }
+
+  /** Something was settled. */
+  changed(): void {
+    this.#isDirty = true;
+  }
+
+  /** The last save; afterwards nothing is written any more. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#saving?.catch(() => {});
+    await this.save();
+  }
+
+  /** Throws CursorTaken when somebody else wrote, and whatever the broker says while it is away. */
+  async save(): Promise<void> {
+    const positions = this.#deps.positions();
+    this.#isDirty = false;
+    this.#n += 1;
+    const value: Cursor = { epoch: this.#deps.epoch, n: this.#n, ...positions };
+    try {
+      this.#revision = await this.#deps.bucket.put(this.#deps.key, JSON.stringify(value), {
+        previousSeq: this.#revision,
+      });
+    } catch (err) {
+      this.#isDirty = true;
+      if (!(err instanceof JetStreamApiError) || err.code !== JetStreamApiCodes.StreamWrongLastSequence) throw err;
+      await this.#afterConflict(err);
+    }
+    this.#lastTail = positions.tail;
+    this.#lastSaveMs = this.#deps.clock.monotonic();
+    this.#deps.onSaved();
+  }
+
+  // A save that was stored but timed out looks like somebody else's.
+  async #afterConflict(cause: Error): Promise<void> {
+    const found = await this.load();
+    if (found !== undefined && found.epoch !== this.#deps.epoch) {
+      throw new CursorTaken(`another gateway serves ${this.#deps.key}: only one may at a time`, { cause });
+    }
+  }
+
+  #tick(): void {
+    if (this.#saving !== undefined) return;
+    const isIdleSaveDue =
+      this.#deps.positions().tail !== this.#lastTail && this.#deps.clock.monotonic() - this.#lastSaveMs >= IDLE_SAVE_MS;
+    if (!this.#isDirty && !isIdleSaveDue) return;
+    this.#saving = this.save()
+      .catch((err: unknown) => {
+        if (err instanceof CursorTaken) this.#deps.onTaken(err);
+        else this.#deps.log.warn({ err }, 'cursor not saved, trying again');
+      })
+      .finally(() => (this.#saving = undefined));
+  }
+}

@@ -1,0 +1,119 @@
+import type { Dispatcher } from 'undici';
+import { errorReason } from '../endpoints/agent.js';
+import type { DataVersion, SubscriptionRecord } from '../subscriptions/record.js';
+import { pushedEvent } from './body.js';
+import type { LoggedEvent } from './log.js';
+import { Slots } from './slots.js';
+
+/** What became of one attempt. */
+export type Outcome = { kind: 'settled' } | { kind: 'retry'; reason: string; afterMs?: number };
+
+const TOTAL_MS = 10_000;
+const LONGEST_RETRY_AFTER_MS = 15 * 60_000;
+/** Of an answer's body; what it says is nobody's business here. */
+const MAX_ANSWER_BYTES = 4_096;
+
+/** Connections to one origin; the agent never queues, because nobody attempts without a slot. */
+export const CONNECTIONS_PER_ORIGIN = 16;
+
+/** Posts events to endpoints, so many at a time to each origin. */
+export class Poster {
+  readonly #agent: Dispatcher;
+  readonly #defaultNames: DataVersion;
+  readonly #origins = new Map<string, { slots: Slots; users: number }>();
+
+  constructor(agent: Dispatcher, defaultNames: DataVersion) {
+    this.#agent = agent;
+    this.#defaultNames = defaultNames;
+  }
+
+  /**
+   * One attempt. 2xx settles the event; anything else, a time-out and a broken connection ask for another attempt.
+   * Never rejects.
+   * @param n number of the attempt, from 1
+   */
+  async post(record: SubscriptionRecord, event: LoggedEvent, n: number, signal: AbortSignal): Promise<Outcome> {
+    const url = new URL(record.endpointUri);
+    const origin = this.#use(url.origin);
+    const giveBack = await origin.slots.take(signal);
+    try {
+      if (giveBack === undefined) return { kind: 'retry', reason: 'stopped' };
+      return await this.#send(url, record, event, n, signal);
+    } finally {
+      giveBack?.();
+      this.#leave(url.origin, origin);
+    }
+  }
+
+  async #send(
+    url: URL,
+    record: SubscriptionRecord,
+    { event }: LoggedEvent,
+    n: number,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const { limit, done } = limited(signal, TOTAL_MS);
+    try {
+      const { statusCode, headers, body } = await this.#agent.request({
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          'ptp-subscription-id': record.id,
+          'ptp-sequence': event.sequence,
+          'ptp-attempt': String(n),
+          traceparent: event.traceparent,
+        },
+        body: JSON.stringify(pushedEvent(event, record.dataVersion ?? this.#defaultNames)),
+        signal: limit,
+      });
+      await body.dump({ limit: MAX_ANSWER_BYTES, signal: limit });
+      if (statusCode >= 200 && statusCode < 300) return { kind: 'settled' };
+      const afterMs = retryAfterMs(headers['retry-after'], Date.now());
+      return { kind: 'retry', reason: `answered ${statusCode}`, ...(afterMs !== undefined && { afterMs }) };
+    } catch (err) {
+      return {
+        kind: 'retry',
+        reason: limit.aborted && !signal.aborted ? `no answer within ${TOTAL_MS} ms` : errorReason(err),
+      };
+    } finally {
+      done();
+    }
+  }
+
+  #use(name: string): { slots: Slots; users: number } {
+    const origin = this.#origins.get(name) ?? { slots: new Slots(CONNECTIONS_PER_ORIGIN), users: 0 };
+    origin.users += 1;
+    this.#origins.set(name, origin);
+    return origin;
+  }
+
+  #leave(name: string, origin: { users: number }): void {
+    origin.users -= 1;
+    if (origin.users === 0) this.#origins.delete(name);
+  }
+}
+
+/** A signal that aborts with another one or after a time. (AbortSignal.any keeps every child of a long-lived signal.) */
+export function limited(signal: AbortSignal, ms: number): { limit: AbortSignal; done: () => void } {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  const timer = setTimeout(abort, ms);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  return {
+    limit: controller.signal,
+    done: () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+    },
+  };
+}
+
+/** RFC 9110 §10.2.3: seconds or a date; at most a quarter of an hour is believed. */
+export function retryAfterMs(header: string | string[] | undefined, now: number): number | undefined {
+  if (typeof header !== 'string') return undefined;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - now;
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), LONGEST_RETRY_AFTER_MS);
+}

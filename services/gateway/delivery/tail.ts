@@ -1,0 +1,214 @@
+import { AckPolicy, DeliverPolicy, ReplayPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import { JetStreamStatus } from '@nats-io/jetstream/internal';
+import { createInbox, nanos, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { sleep, type Clock } from '../../shared/clock.js';
+import { bus } from '../../shared/contract/bus.js';
+import type { Logger } from '../../shared/log.js';
+
+/** A consumer is given up when neither event nor heartbeat came for so long; the server sends one every second. */
+const SILENCE_MS = 2_500;
+const HEARTBEAT_MS = 1_000;
+const LOOK_MS = 250;
+const RETRY_MS = 250;
+
+export interface TailMessage {
+  /** Stream sequence. */
+  seq: number;
+  subject: string;
+  data: Uint8Array;
+}
+
+export interface TailEvents {
+  /** Called for every message of the log, in order, once. Must not wait. */
+  onMessage: (message: TailMessage) => void;
+  /** The stream is not the one the positions belong to: they start at its beginning. */
+  onNewStream: (created: string) => void;
+}
+
+interface TailDeps {
+  broker: NatsConnection;
+  jsm: JetStreamManager;
+  clock: Clock;
+  log: Logger;
+}
+
+/**
+ * Reads the log live, in order, through an ephemeral push consumer of its own. The client's ordered consumers take up
+ * to a minute to notice that their server has gone; this one makes a new consumer from its position after a gap in
+ * the consumer's numbers, 2.5 s of silence, or a reconnect.
+ */
+export class Tail {
+  readonly #deps: TailDeps;
+  readonly #events: TailEvents;
+  readonly #stopped = new AbortController();
+  #position = 0;
+  #stream = '';
+  #reader: Reader | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(deps: TailDeps, events: TailEvents) {
+    this.#deps = deps;
+    this.#events = events;
+  }
+
+  /** Stream sequence of the last message that was handed on. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** `created` of the stream; positions belong to it. */
+  get stream(): string {
+    return this.#stream;
+  }
+
+  /** Reads everything after `position` of the stream that was `created` then; keeps trying while JetStream is away. */
+  start(stream: string, position: number): void {
+    this.#stream = stream;
+    // Never "deliver new": a consumer made anew before its first message would replay the log.
+    this.#position = position;
+    this.#running = this.#readForEver();
+    void this.#watchReconnects();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.#reader?.end('stopped');
+    await this.#running;
+  }
+
+  async #readForEver(): Promise<void> {
+    const { clock, log } = this.#deps;
+    while (!this.#stopped.signal.aborted) {
+      try {
+        this.#reader = await this.#openReader();
+        const why = await this.#reader.ended;
+        if (!this.#stopped.signal.aborted) log.warn({ why, position: this.#position }, 'tail interrupted, reading on');
+      } catch (err) {
+        log.warn({ err, position: this.#position }, 'cannot read the log, trying again');
+        await sleep(clock, RETRY_MS, this.#stopped.signal);
+      }
+    }
+  }
+
+  async #openReader(): Promise<Reader> {
+    const { jsm, log } = this.#deps;
+    const { created, state } = await jsm.streams.info(bus.streams.events);
+    if (created !== this.#stream || state.last_seq < this.#position) {
+      log.error({ was: this.#stream, is: created, position: this.#position }, 'the log was replaced, reading it anew');
+      this.#stream = created;
+      this.#position = 0;
+      this.#events.onNewStream(created);
+    }
+    return Reader.open(this.#deps, this.#position, (message) => {
+      this.#position = message.seq;
+      try {
+        this.#events.onMessage(message);
+      } catch (err) {
+        log.error({ err, seq: message.seq }, 'could not take a message');
+      }
+    });
+  }
+
+  async #watchReconnects(): Promise<void> {
+    for await (const status of this.#deps.broker.status()) {
+      if (status.type === 'reconnect') this.#reader?.end('reconnected');
+    }
+  }
+}
+
+/** One consumer, from its creation until something about it is wrong. */
+class Reader {
+  readonly #deps: TailDeps;
+  readonly #onMessage: (message: TailMessage) => void;
+  readonly #subscription: Subscription;
+  readonly #watch: NodeJS.Timeout;
+  #consumer: string | undefined;
+  #delivered = 0;
+  #heardAt: number;
+  #isEnded = false;
+  #resolveEnded: (why: string) => void = () => {};
+  readonly ended = new Promise<string>((resolve) => (this.#resolveEnded = resolve));
+
+  static async open(deps: TailDeps, position: number, onMessage: (message: TailMessage) => void): Promise<Reader> {
+    const inbox = createInbox();
+    const reader = new Reader(deps, inbox, onMessage);
+    try {
+      const { name } = await deps.jsm.consumers.add(bus.streams.events, {
+        deliver_subject: inbox,
+        deliver_policy: DeliverPolicy.StartSequence,
+        opt_start_seq: position + 1,
+        replay_policy: ReplayPolicy.Instant,
+        ack_policy: AckPolicy.None,
+        flow_control: true,
+        idle_heartbeat: nanos(HEARTBEAT_MS),
+        mem_storage: true,
+        num_replicas: 1,
+        inactive_threshold: nanos(30_000),
+      });
+      reader.#consumer = name;
+      reader.#heardAt = deps.clock.monotonic();
+      return reader;
+    } catch (err) {
+      reader.end('not made');
+      throw err;
+    }
+  }
+
+  private constructor(deps: TailDeps, inbox: string, onMessage: (message: TailMessage) => void) {
+    this.#deps = deps;
+    this.#onMessage = onMessage;
+    this.#heardAt = deps.clock.monotonic();
+    this.#subscription = deps.broker.subscribe(inbox, {
+      callback: (err, msg) => (err ? this.end(err.message) : this.#take(msg)),
+    });
+    this.#watch = setInterval(() => {
+      if (deps.clock.monotonic() - this.#heardAt > SILENCE_MS) this.end('silence');
+    }, LOOK_MS);
+  }
+
+  /** Nothing is handed on any more. */
+  end(why: string): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    clearInterval(this.#watch);
+    this.#subscription.unsubscribe();
+    // The server removes it by itself after a while; sooner is kinder, and while the broker is away there is nobody to ask.
+    if (this.#consumer !== undefined) {
+      this.#deps.jsm.consumers.delete(bus.streams.events, this.#consumer).catch(() => {});
+    }
+    this.#resolveEnded(why);
+  }
+
+  #take(msg: Msg): void {
+    if (this.#isEnded) return;
+    this.#heardAt = this.#deps.clock.monotonic();
+    const status = JetStreamStatus.maybeParseStatus(msg);
+    if (status !== null) return this.#takeStatus(status, msg);
+    const { streamSequence, deliverySequence } = positionsOf(msg.reply ?? '');
+    if (deliverySequence !== this.#delivered + 1) return this.end(`gap: ${this.#delivered}, then ${deliverySequence}`);
+    this.#delivered = deliverySequence;
+    this.#onMessage({ seq: streamSequence, subject: msg.subject, data: msg.data });
+  }
+
+  #takeStatus(status: JetStreamStatus, msg: Msg): void {
+    if (status.isFlowControlRequest()) {
+      msg.respond();
+      return;
+    }
+    if (!status.isIdleHeartbeat()) return this.end(status.description);
+    const stalled = msg.headers?.get('Nats-Consumer-Stalled');
+    if (stalled) this.#deps.broker.publish(stalled);
+    const last = Number(msg.headers?.get('Nats-Last-Consumer'));
+    if (last !== this.#delivered) this.end(`missed: heard ${this.#delivered}, sent ${last}`);
+  }
+}
+
+/**
+ * The positions in a message's acknowledgement subject (NATS ADR-15): `$JS.ACK.<stream>.<consumer>.<delivered>.
+ * <stream seq>.<consumer seq>.<time>.<pending>`, newer servers with domain and account hash after ACK.
+ */
+export function positionsOf(reply: string): { streamSequence: number; deliverySequence: number } {
+  const tokens = reply.split('.');
+  const at = tokens.length === 9 ? 5 : 7;
+  return { streamSequence: Number(tokens[at]), deliverySequence: Number(tokens[at + 1]) };
+}

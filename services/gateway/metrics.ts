@@ -1,0 +1,47 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** The gateway's own vital signs. */
+export const declareMetrics = (registry: Registry) => ({
+  deliveries: new Counter({
+    name: 'ptp_gateway_deliveries_total',
+    help: 'Events that a consumer has acknowledged, by whether the first attempt did.',
+    labelNames: ['attempts'] as const,
+    registers: [registry],
+  }),
+  attempts: new Histogram({
+    name: 'ptp_gateway_attempt_seconds',
+    help: 'Duration of the attempts to post an event, by what became of them.',
+    labelNames: ['outcome'] as const,
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  }),
+  badMessages: new Counter({
+    name: 'ptp_gateway_bad_messages_total',
+    help: 'Messages on ptp.events.> that were no events and were passed over.',
+    registers: [registry],
+  }),
+  cursorSaves: new Counter({
+    name: 'ptp_gateway_cursor_saves_total',
+    help: 'Times the cursor was saved.',
+    registers: [registry],
+  }),
+  subscriptions: (count: () => number) =>
+    gauge(registry, 'ptp_gateway_subscriptions', 'Subscriptions of this scope.', count),
+  openLanes: (count: () => number) =>
+    gauge(registry, 'ptp_gateway_open_lanes', 'Subscription and resource pairs with undelivered events.', count),
+  tailPosition: (position: () => number) =>
+    gauge(registry, 'ptp_gateway_tail_sequence', 'Stream sequence of the last event read from the log.', position),
+});
+
+export type GatewayMetrics = ReturnType<typeof declareMetrics>;
+
+/** Filled when scraped. */
+const gauge = (registry: Registry, name: string, help: string, value: () => number): Gauge =>
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(value());
+    },
+  });

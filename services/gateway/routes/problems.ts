@@ -1,0 +1,68 @@
+import type { Context, Next } from 'koa';
+import type { Problem as ProblemBody } from '../../shared/contract/rest-v1.js';
+import type { Logger } from '../../shared/log.js';
+import { EndpointCheckFailed } from '../endpoints/check.js';
+import { EndpointRefused } from '../endpoints/policy.js';
+import { NotAResource } from '../subscriptions/resource.js';
+import { Unavailable, UnknownSubscription } from '../subscriptions/subscriptions.js';
+
+/** Seconds after which a client may try again when the broker is away. */
+const RETRY_AFTER_S = 2;
+
+type Extra = Pick<ProblemBody, 'lastKnown'>;
+
+/** An error with the status it answers with (RFC 9457). */
+export class Problem extends Error {
+  override name = 'Problem';
+  readonly status: number;
+  readonly title: string;
+  readonly extra: Extra;
+
+  constructor(status: number, title: string, detail: string, extra: Extra = {}) {
+    super(detail);
+    this.status = status;
+    this.title = title;
+    this.extra = extra;
+  }
+}
+
+/** Which error answers with which status: the one place that knows. */
+export function toProblem(err: unknown): Problem {
+  if (err instanceof Problem) return err;
+  if (err instanceof NotAResource) return new Problem(400, 'not a resource', err.message);
+  if (err instanceof EndpointCheckFailed) return new Problem(400, 'endpoint check failed', err.message);
+  if (err instanceof EndpointRefused) return new Problem(403, 'endpoint refused', err.message);
+  if (err instanceof UnknownSubscription) return new Problem(404, 'subscription not found', err.message);
+  if (err instanceof Unavailable) return new Problem(503, 'not possible now', err.message);
+  // Koa's own, such as an impossible percent-encoding in the path.
+  const { status, expose } = err as { status?: number; expose?: boolean };
+  if (expose && status !== undefined) return new Problem(status, 'bad request', (err as Error).message);
+  return new Problem(500, 'internal error', 'the gateway failed to answer; its log says why');
+}
+
+/** Renders every error as problem+json that also carries `error`, which v1 clients read. */
+export function problems(log: Logger) {
+  return async (ctx: Context, next: Next): Promise<void> => {
+    try {
+      await next();
+      if (ctx.status === 404 && ctx.body === undefined) {
+        throw new Problem(404, 'no such route', `${ctx.method} ${ctx.path} is not part of this API`);
+      }
+    } catch (err) {
+      const problem = toProblem(err);
+      if (problem.status >= 500) log.error({ err, method: ctx.method, path: ctx.path }, 'request failed');
+      ctx.status = problem.status;
+      if (problem.status === 503) ctx.set('retry-after', String(RETRY_AFTER_S));
+      const body: ProblemBody = {
+        type: 'about:blank',
+        title: problem.title,
+        status: problem.status,
+        detail: problem.message,
+        error: problem.message,
+        ...problem.extra,
+      };
+      ctx.type = 'application/problem+json';
+      ctx.body = JSON.stringify(body);
+    }
+  };
+}

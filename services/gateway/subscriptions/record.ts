@@ -1,0 +1,39 @@
+import { v5 as nameBasedUuid } from 'uuid';
+import type { ResourceFilter } from './resource.js';
+
+/** Names of the members in `data.values`: new ones, old ones, or both sets in every value. */
+export type DataVersion = '1.0' | 'v1' | 'both';
+export const DATA_VERSIONS: readonly DataVersion[] = ['1.0', 'v1', 'both'];
+
+/** A subscription as it is stored in the bucket ptp_subscriptions. */
+export interface SubscriptionRecord {
+  id: string;
+  /** As the client wrote it. */
+  resource: string;
+  filter: ResourceFilter;
+  /** As the client wrote it. */
+  endpointUri: string;
+  /** Absent: the gateway's own default. */
+  dataVersion?: DataVersion;
+  /** Address it was made from: whose it is while there is no authentication. */
+  owner: string;
+  /** RFC 3339, UTC. */
+  createdAt: string;
+  /** Events of the log beyond this stream sequence are its. */
+  start: number;
+  /** `created` of the stream that `start` belongs to. */
+  stream: string;
+  /** Separates a subscription from one with the same id that was deleted before. */
+  incarnation: string;
+}
+
+/** Namespace of subscription ids (RFC 9562 §5.5): a fixed random UUID. */
+const NAMESPACE = '6f1a3c0e-0d52-4c5e-9d0e-2d6a6f6f1b57';
+
+/**
+ * The id of a subscription follows from what it is, so that the same endpoint and resource are one subscription,
+ * whoever makes it and however often.
+ */
+export function subscriptionId(scope: string, filter: ResourceFilter, endpoint: URL): string {
+  return nameBasedUuid(JSON.stringify([scope, filter.node, filter.path, endpoint.href]), NAMESPACE);
+}

@@ -1,0 +1,60 @@
+import { JetStreamApiCodes, JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream';
+import type { KV } from '@nats-io/kv';
+import { bus } from '../../shared/contract/bus.js';
+import type { SubscriptionRecord } from './record.js';
+
+/** The subscriptions of one scope in the bucket ptp_subscriptions, key `<scope>.<id>`. */
+export class SubscriptionStore {
+  readonly #bucket: KV;
+  readonly #jsm: JetStreamManager;
+  readonly #scope: string;
+
+  constructor(bucket: KV, jsm: JetStreamManager, scope: string) {
+    this.#bucket = bucket;
+    this.#jsm = jsm;
+    this.#scope = scope;
+  }
+
+  /** Reads them all; throws when the broker went away in between. */
+  async load(): Promise<SubscriptionRecord[]> {
+    const keys = `${this.#scope}.>`;
+    const records: SubscriptionRecord[] = [];
+    let entries = 0;
+    for await (const entry of await this.#bucket.history({ key: keys })) {
+      entries += 1;
+      if (entry.operation === 'PUT') records.push(entry.json<SubscriptionRecord>());
+    }
+    // An interrupted read ends like a complete one, and a subscription that is not loaded is one that gets nothing.
+    const { state } = await this.#jsm.streams.info(`KV_${bus.buckets.subscriptions}`, {
+      subjects_filter: `$KV.${bus.buckets.subscriptions}.${keys}`,
+    });
+    const stored = Object.keys(state.subjects ?? {}).length;
+    if (entries !== stored) throw new Error(`read ${entries} of ${stored} subscriptions`);
+    return records;
+  }
+
+  /** Stores a new one, or gives back the one that is there: an earlier attempt may have been stored unseen. */
+  async create(record: SubscriptionRecord): Promise<SubscriptionRecord> {
+    try {
+      await this.#bucket.create(this.#key(record.id), JSON.stringify(record));
+      return record;
+    } catch (err) {
+      if (!(err instanceof JetStreamApiError) || err.code !== JetStreamApiCodes.StreamWrongLastSequence) throw err;
+      const entry = await this.#bucket.get(this.#key(record.id));
+      if (entry === null || entry.operation !== 'PUT') throw err;
+      return entry.json<SubscriptionRecord>();
+    }
+  }
+
+  async put(record: SubscriptionRecord): Promise<void> {
+    await this.#bucket.put(this.#key(record.id), JSON.stringify(record));
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#bucket.delete(this.#key(id));
+  }
+
+  #key(id: string): string {
+    return `${this.#scope}.${id}`;
+  }
+}

@@ -1,0 +1,53 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { jetstream } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { bus } from '../../services/shared/contract/bus.js';
+import { encodeEvent, makeEvent, type PtpEvent } from '../../services/shared/event.js';
+import { eventSubject, resourceAddress } from '../../services/shared/subjects.js';
+
+export interface Publisher {
+  /** Publishes the next lock-state event of a node, as its collector would, and waits for the ack. */
+  lockState(node: string, state: string, offset?: number): Promise<PtpEvent>;
+  /** Publishes anything on a subject. */
+  raw(subject: string, payload: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Puts events on a real broker without a collector, for specs about the gateway alone. */
+export async function startPublisher(brokerUrl: string): Promise<Publisher> {
+  const broker = await connect({ servers: brokerUrl, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  const js = jetstream(broker);
+  const sequences = new Map<string, number>();
+  const { path, type } = bus.resources.lockState;
+  return {
+    async lockState(node, state, offset = 0) {
+      const sequence = (sequences.get(node) ?? 0) + 1;
+      sequences.set(node, sequence);
+      const address = `/cluster/node/${node}/ens1fx/master`;
+      const value = (data_type: string, value_type: string, text: string) => ({
+        ResourceAddress: address,
+        data_type,
+        value_type,
+        value: text,
+      });
+      const event = makeEvent({
+        id: randomUUID(),
+        source: resourceAddress(node, path),
+        type,
+        time: new Date().toISOString(),
+        sequence: String(sequence),
+        traceparent: `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-00`,
+        data: {
+          version: '1.0',
+          values: [value('notification', 'enumeration', state), value('metric', 'decimal64.3', String(offset))],
+        },
+      });
+      await js.publish(eventSubject(node, path), encodeEvent(event), { msgID: event.id });
+      return event;
+    },
+    async raw(subject, payload) {
+      await js.publish(subject, payload);
+    },
+    close: () => broker.close(),
+  };
+}
