@@ -14,9 +14,9 @@ const READY_MS = 30_000;
  * that the consumer can unsubscribe; the broker last, so that the services can save how far they are.
  */
 const STOP_ORDER = [
-  { names: ['replay', 'consumer'], withinMs: 1_500 },
-  { names: ['collector', 'gateway'], withinMs: 2_000 },
-  { names: ['broker'], withinMs: 1_000 },
+  { names: ['replay', 'consumer'], withinMs: 1_000 },
+  { names: ['collector', 'gateway'], withinMs: 2_800 },
+  { names: ['broker'], withinMs: 700 },
 ];
 
 /** The processes of one run. None of them may end before stop() is called. */
@@ -151,7 +151,7 @@ function passOn(output, logFile, onLine) {
 
 /**
  * Why a process ended, from the end of its log: the sentence of a service that cannot start, else the last warning
- * or error that a service logged (JSON), else the last line of whatever there is.
+ * or error that a service logged (JSON), else the last thing that it said.
  * @param {string} log
  */
 export function lastWords(log) {
@@ -160,7 +160,8 @@ export function lastWords(log) {
   if (sentence !== undefined) return sentence.replace(/^\w+ cannot start: /, '');
   const error = lines.map(parseRecord).findLast((record) => record !== undefined && record.level >= 40);
   if (error !== undefined) return [error.msg, error.err?.message].filter(Boolean).join(': ');
-  return lines.at(-1) ?? '';
+  const last = lines.at(-1) ?? '';
+  return parseRecord(last)?.msg ?? last;
 }
 
 /**

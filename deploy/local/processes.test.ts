@@ -15,6 +15,7 @@ describe('the last words of a process', () => {
       '{"level":60,"err":{"message":"disk full"},"msg":"failed"}\n{"level":30,"msg":"stopping"}\n',
       'failed: disk full',
     ],
+    ['the last message, if it did not complain', '{"level":30,"msg":"ready"}\n', 'ready'],
     ['the last line of anything else', 'one\ntwo\n\n', 'two'],
     ['nothing, if it said nothing', '', ''],
   ])('are %s', async (_, log, words) => {

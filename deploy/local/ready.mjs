@@ -1,4 +1,5 @@
 // @ts-check
+import { get } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const BETWEEN_MS = 50;
@@ -20,11 +21,19 @@ export async function isReady(url, withinMs, signal) {
   return false;
 }
 
-/** @param {string} url */
-async function answers(url) {
-  try {
-    return (await fetch(url, { signal: AbortSignal.timeout(1_000) })).ok;
-  } catch {
-    return false;
-  }
+/**
+ * With node:http, because fetch refuses some ports.
+ * @param {string} url
+ * @returns {Promise<boolean>}
+ */
+function answers(url) {
+  return new Promise((resolve) => {
+    const request = get(url, { agent: false, timeout: 1_000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    request.once('timeout', () => request.destroy());
+    request.once('close', () => resolve(false));
+    request.once('error', () => resolve(false));
+  });
 }
