@@ -43,8 +43,12 @@ describe('npm start', () => {
     await close(free);
   });
 
-  afterAll(async () => {
+  // Nothing is left, unless the test has failed.
+  afterEach(() => {
     for (const { pid } of processesOf(dataDir)) process.kill(pid, 'SIGKILL');
+  });
+
+  afterAll(async () => {
     consumer.closeAllConnections();
     await close(consumer);
     await eventually(() => processesOf(dataDir).length === 0);
