@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { jetstream } from '@nats-io/jetstream';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { bus } from '../../services/shared/contract/bus.js';
 import { encodeEvent, makeEvent, type PtpEvent } from '../../services/shared/event.js';
@@ -10,13 +10,16 @@ export interface Publisher {
   lockState(node: string, state: string, offset?: number): Promise<PtpEvent>;
   /** Publishes anything on a subject. */
   raw(subject: string, payload: string): Promise<void>;
+  /** Deletes the stream and makes it anew, as after a lost store. */
+  replaceLog(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Puts events on a real broker without a collector, for specs about the gateway alone. */
 export async function startPublisher(brokerUrl: string): Promise<Publisher> {
   const broker = await connect({ servers: brokerUrl, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
-  const js = jetstream(broker);
+  const jsm = await jetstreamManager(broker, { checkAPI: false, timeout: 2_000 });
+  const js = jsm.jetstream();
   const sequences = new Map<string, number>();
   const { path, type } = bus.resources.lockState;
   return {
@@ -47,6 +50,11 @@ export async function startPublisher(brokerUrl: string): Promise<Publisher> {
     },
     async raw(subject, payload) {
       await js.publish(subject, payload);
+    },
+    async replaceLog() {
+      const { config } = await jsm.streams.info(bus.streams.events);
+      await jsm.streams.delete(bus.streams.events);
+      await jsm.streams.add(config);
     },
     close: () => broker.close(),
   };

@@ -76,9 +76,10 @@ export class Deliverer {
 
   /** The log was replaced: every subscription starts at the beginning of the new one. */
   startOver(): void {
-    for (const [id, served] of this.#served) {
-      void this.remove(id);
-      this.add(served.record, [0, {}]);
+    const records = Array.from(this.#served.values(), ({ record }) => record);
+    for (const record of records) {
+      void this.remove(record.id);
+      this.add(record, [0, {}]);
     }
   }
 

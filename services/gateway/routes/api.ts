@@ -5,7 +5,7 @@ import type { Registry } from 'prom-client';
 import { operations } from '../../shared/http.js';
 import type { Logger } from '../../shared/log.js';
 import { currentStateRoutes, type CurrentStateDeps } from './currentState.js';
-import { Problem, problems } from './problems.js';
+import { problems } from './problems.js';
 import { subscriptionRoutes, type SubscriptionRoutesDeps } from './subscriptions.js';
 
 export const API_BASE = '/api/ocloudNotifications/v1';
@@ -33,14 +33,7 @@ export function createApi(deps: ApiDeps): RequestListener {
   const app = new Koa();
   app.use(problems(deps.log));
   for (const router of [root, v1]) app.use(router.routes());
-  for (const router of [root, v1]) {
-    app.use(
-      router.allowedMethods({
-        throw: true,
-        methodNotAllowed: () => new Problem(405, 'method not allowed', 'see Allow'),
-      }),
-    );
-  }
+  for (const router of [root, v1]) app.use(router.allowedMethods());
   app.on('error', (err: unknown) => deps.log.debug({ err }, 'client went away'));
   const handle = app.callback();
   return (req, res) => void handle(req, res);

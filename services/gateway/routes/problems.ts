@@ -40,14 +40,18 @@ export function toProblem(err: unknown): Problem {
   return new Problem(500, 'internal error', 'the gateway failed to answer; its log says why');
 }
 
+/** No route took the request; with 405 and 501 the router has set Allow. */
+function unanswered({ status, method, path, response }: Context): Problem {
+  if (status === 404) return new Problem(404, 'no such route', `${path} is not part of this API`);
+  return new Problem(status, 'method not allowed', `${method} is not possible here, but ${response.get('allow')}`);
+}
+
 /** Renders every error as problem+json that also carries `error`, which v1 clients read. */
 export function problems(log: Logger) {
   return async (ctx: Context, next: Next): Promise<void> => {
     try {
       await next();
-      if (ctx.status === 404 && ctx.body === undefined) {
-        throw new Problem(404, 'no such route', `${ctx.method} ${ctx.path} is not part of this API`);
-      }
+      if (ctx.body === undefined && ctx.status >= 400) throw unanswered(ctx);
     } catch (err) {
       const problem = toProblem(err);
       if (problem.status >= 500) log.error({ err, method: ctx.method, path: ctx.path }, 'request failed');

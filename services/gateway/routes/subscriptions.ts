@@ -59,7 +59,7 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): Router {
   });
 
   const location = (ctx: Context, { id }: SubscriptionRecord): string =>
-    `${deps.publicUrl ?? ctx.origin}/api/ocloudNotifications/v1/subscriptions/${id}`;
+    `${deps.publicUrl ?? `${ctx.protocol}://${ctx.host}`}/api/ocloudNotifications/v1/subscriptions/${id}`;
 
   return router;
 }
