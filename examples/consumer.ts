@@ -68,6 +68,7 @@ async function main(): Promise<void> {
   for (const path of PATHS) {
     ids.push(await subscribe(api, { resource: `/cluster/node/${options.node}${path}`, endpointUri }));
   }
+  console.log(`subscribed to the states of ${options.node}, for ${endpointUri}`);
 }
 
 /** Prints an event; gives the status to answer. */

@@ -47,10 +47,12 @@ export class Connection {
   readonly #path: string;
   #socket: Socket | undefined;
   #isClosed = false;
+  /** Resolves when somebody has listened for the first time. */
+  readonly connected: Promise<void>;
 
   constructor(path: string) {
     this.#path = path;
-    this.#connect();
+    this.connected = new Promise((resolve) => this.#connect(resolve));
   }
 
   async write(line: string): Promise<void> {
@@ -64,16 +66,17 @@ export class Connection {
     this.#socket?.end();
   }
 
-  #connect(): void {
+  #connect(onConnect?: () => void): void {
     const socket = connect(this.#path);
     socket.once('connect', () => {
       this.#socket = socket;
+      onConnect?.();
       console.log(`connected to ${this.#path}`);
     });
     socket.once('error', (err) => console.log(err.message));
     socket.once('close', () => {
       this.#socket = undefined;
-      if (!this.#isClosed) setTimeout(() => this.#connect(), RECONNECT_MS);
+      if (!this.#isClosed) setTimeout(() => this.#connect(onConnect), RECONNECT_MS);
     });
   }
 }
@@ -108,6 +111,7 @@ async function main(): Promise<void> {
   const lapMs =
     seconds === undefined ? Math.max(...files.map((lines) => lines.at(-1)?.atMs ?? 0)) + 1_000 : seconds * 1_000;
   const played = files.map((lines) => ({ lines, connection: new Connection(values.socket) }));
+  await Promise.all(played.map(({ connection }) => connection.connected));
   for (let lap = 1; lap <= laps; lap += 1) {
     console.log(`lap ${lap}`);
     await Promise.all([

@@ -7,13 +7,15 @@
 import { connect } from 'node:net';
 
 const subject = process.argv[2] ?? 'ptp.events.>';
-const { hostname, port } = new URL(process.env.NATS_URL ?? 'nats://127.0.0.1:4222');
+const url = process.env.NATS_URL ?? 'nats://127.0.0.1:4222';
 
-const socket = connect({ host: hostname, port: Number(port || 4222) });
+const { hostname: host, port } = new URL(url);
+const socket = connect({ host, port: Number(port) || 4222 });
 socket.on('error', (err) => {
-  console.error(`No broker at ${hostname}:${port} : ${err.message}. NATS_URL=nats://host:port names another one.`);
+  console.error(`No broker at ${url}: ${err.message}. NATS_URL=nats://host:port names another one.`);
   process.exitCode = 1;
 });
+process.stdout.on('error', () => process.exit()); // as in `… | head`
 // "verbose" would have every command answered with +OK.
 socket.write(`CONNECT {"verbose":false}\r\nSUB ${subject} 1\r\n`);
 
@@ -28,10 +30,19 @@ socket.on('data', (chunk) => {
       const event = unread.subarray(next, next + Number(args.at(-1)));
       next += Number(args.at(-1)) + 2;
       if (next > unread.length) return; // the rest is still to come
-      console.log(`${args[0]}\n${JSON.stringify(JSON.parse(event.toString()), null, 2)}\n`);
+      console.log(`${args[0]}\n${readable(event.toString())}\n`);
     }
     if (operation === 'PING') socket.write('PONG\r\n'); // else the broker takes us for dead
     if (operation === '-ERR') console.error(args.join(' '));
     unread = unread.subarray(next);
   }
 });
+
+/** @param {string} json */
+function readable(json) {
+  try {
+    return JSON.stringify(JSON.parse(json), null, 2);
+  } catch {
+    return json; // somebody may publish anything
+  }
+}

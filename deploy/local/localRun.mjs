@@ -1,5 +1,5 @@
 // @ts-check
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { brokerCommand, checkBroker } from './broker.mjs';
 import { CannotStart, report } from './cannotStart.mjs';
 import { openDataFolder } from './dataFolder.mjs';
@@ -140,14 +140,17 @@ async function startServices({ settings, env, data, processes, ports, signal }, 
  * @param {string} apiUrl
  * @param {string} eventSocket
  */
-async function startDemo({ settings, env, processes, ports }, apiUrl, eventSocket) {
+async function startDemo({ settings, env, processes, ports, signal }, apiUrl, eventSocket) {
   const port = await freePort(settings.consumerPort, '127.0.0.1', ports);
   const consumer = ['dist/examples/consumer.js', '--gateway', apiUrl, '--node', settings.nodeName];
-  processes.start('consumer', [process.execPath, ...consumer, '--port', String(port)], {
-    cwd: root,
-    env,
-    onLine: (line) => console.log(line),
-  });
+  const subscribed = new EventEmitter();
+  const onLine = (/** @type {string} */ line) => {
+    console.log(line);
+    subscribed.emit('line');
+  };
+  processes.start('consumer', [process.execPath, ...consumer, '--port', String(port)], { cwd: root, env, onLine });
+  // Its first line. The recordings begin afterwards, so that it is told of everything in them.
+  await once(subscribed, 'line', { signal });
   const replay = ['dist/examples/replay.js', '--socket', eventSocket, ...replayArgs];
   processes.start('replay', [process.execPath, ...replay], { cwd: root, env });
 }

@@ -50,5 +50,5 @@ Try in another terminal:
   nats${natsUrl && ` -s ${broker.url}`} sub 'ptp.events.>'              # the same, if you have the NATS command-line tool
 
 Ctrl-C stops everything.
-`;
+${demo ? '\nWhat the demo consumer is sent: time (UTC), resource, state, offset, sequence, and its age on arrival:\n' : ''}`;
 }
