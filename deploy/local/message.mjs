@@ -46,9 +46,24 @@ Try in another terminal:
   curl -s ${api}/${node}/${RESOURCES.lockState}/CurrentState
   curl -s ${api}/${node}/${RESOURCES.osClock}/CurrentState
   curl -s ${api}/${node}/${RESOURCES.sync}/CurrentState
-  ${natsUrl}node examples/subscribe.mjs          # the events on the bus, without the gateway
-  nats${natsUrl && ` -s ${broker.url}`} sub 'ptp.events.>'              # the same, if you have the NATS command-line tool
+${aligned([
+  [
+    `node dist/examples/consumer.js --gateway ${apiUrl} --node ${nodeName} --port 0`,
+    demo ? 'one more consumer' : 'a consumer',
+  ],
+  [`${natsUrl}node examples/subscribe.mjs`, 'the events on the bus, without the gateway'],
+  [`nats${natsUrl && ` -s ${broker.url}`} sub 'ptp.events.>'`, 'the same, if you have the NATS command-line tool'],
+])}
 
 Ctrl-C stops everything.
 ${demo ? '\nWhat the demo consumer is sent: time (UTC), resource, state, offset, sequence, and its age on arrival:\n' : ''}`;
+}
+
+/**
+ * Commands, with what they are for in a column of its own.
+ * @param {[command: string, purpose: string][]} commands
+ */
+function aligned(commands) {
+  const width = Math.max(...commands.map(([command]) => command.length));
+  return commands.map(([command, purpose]) => `  ${command.padEnd(width)}  # ${purpose}`).join('\n');
 }
