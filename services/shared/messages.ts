@@ -21,7 +21,10 @@ export type Value = Present<ValueJson>;
 export type EventData = With<Present<EventDataJson>, { values: Value[] }>;
 
 export type LastEvent = Present<LastEventJson>;
-export type ClockRecord = Present<ClockJson, 'offset' | 'holdoverEndsMs' | 'lastLineAt'>;
+export type ClockRecord = Present<
+  ClockJson,
+  'offset' | 'holdoverEndsMs' | 'lastLineAt' | 'rememberedOffset' | 'gpsFix' | 'lock' | 'device' | 'networkOption'
+>;
 export type PortRecord = Present<PortStateJson>;
 /** `lastEvent` is absent until an event of the resource has been put in the order of the bus. */
 export type ResourceState = With<

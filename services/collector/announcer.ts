@@ -1,0 +1,73 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { bus } from '../shared/contract/bus.js';
+import { encodeEvent, makeEvent } from '../shared/event.js';
+import { eventSubject, resourceAddress } from '../shared/subjects.js';
+import { dataOf } from './event/fromChange.js';
+import type { Names } from './event/names.js';
+import type { Outgoing } from './outbox.js';
+import { rfc3339 } from './records.js';
+import type { Change } from './state/change.js';
+import type { Resource } from './state/view.js';
+
+/** An event that is ready for the bus, with what is remembered once it is there. */
+export interface Announcement extends Outgoing {
+  resource: Resource;
+  time: string;
+  sequence: number;
+  change: Change;
+}
+
+/** Makes the events of changes and numbers them, per resource. */
+export class Announcer {
+  readonly #names: Names;
+  readonly #sequences = new Map<Resource, number>();
+
+  constructor(names: Names) {
+    this.#names = names;
+  }
+
+  /** The number of a resource's last event on the bus; the next one continues from it. */
+  continueFrom(resource: Resource, sequence: number): void {
+    this.#sequences.set(resource, Math.max(sequence, this.#sequences.get(resource) ?? 0));
+  }
+
+  /** @param now wall clock, ms: when the line was read */
+  announce(change: Change, now: number): Announcement {
+    const { resource } = change;
+    const { path, type } = bus.resources[resource];
+    // The first event ever of a resource begins at the time in ms: a number that no earlier collector can have reached.
+    const sequence = (this.#sequences.get(resource) ?? now - 1) + 1;
+    this.#sequences.set(resource, sequence);
+    const id = randomUUID();
+    const time = rfc3339(now);
+    const event = makeEvent({
+      id,
+      source: resourceAddress(this.#names.node, path),
+      type,
+      time,
+      sequence: String(sequence),
+      traceparent: newTraceparent(),
+      data: dataOf(change, this.#names),
+    });
+    return {
+      id,
+      subject: eventSubject(this.#names.node, path),
+      body: encodeEvent(event),
+      clock: clockOf(change),
+      resource,
+      time,
+      sequence,
+      change,
+    };
+  }
+}
+
+/** Whose state a change tells, within its resource. */
+export function clockOf(change: Change): string {
+  if (change.resource === 'syncState') return '';
+  const process = 'process' in change && change.resource !== 'clockClass' ? change.process : '';
+  return `${change.config} ${process} ${'device' in change ? change.device : ''} ${change.iface}`;
+}
+
+/** W3C Trace Context; flags 00: whoever traces the event decides later whether it is sampled. */
+const newTraceparent = (): string => `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-00`;

@@ -1,0 +1,43 @@
+import { readBrokerSettings } from '../shared/broker.js';
+import { Env, LOG_LEVELS } from '../shared/env.js';
+import { readStreamSettings } from '../shared/streams.js';
+import { BadName, nodeToken } from '../shared/subjects.js';
+
+/** Throws ConfigError that names every mistake. */
+export function readConfig(vars: NodeJS.ProcessEnv) {
+  const env = new Env(vars);
+  return env.check({
+    /** Name of this node; part of every subject and address. */
+    nodeName: readNodeName(env),
+    /** UNIX socket that the daemon's processes write their lines to. */
+    eventSocket: env.text('EVENT_SOCKET', '/cloud-native/events.sock'),
+    /** Folder of ptp4l.<n>.config. */
+    ptpConfigDir: env.text('PTP_CONFIG_DIR', '/var/run'),
+    /** Folder of the node profile, a file called like the node. */
+    ptpProfilePath: env.text('PTP_PROFILE_PATH', '/etc/linuxptp'),
+    metricsPort: env.port('METRICS_PORT', 9091),
+    /** Address to serve metrics on; absent: all of them. */
+    listenHost: env.optional('LISTEN_HOST'),
+    broker: readBrokerSettings(env),
+    streams: readStreamSettings(env),
+    /** Events that wait for the broker at most. */
+    outboxSize: env.integer('OUTBOX_SIZE', 10_000, { min: 100, max: 1_000_000, what: 'a number of events' }),
+    /** A LOCKED clock without a line for so long is not vouched for any more (`STALE_AFTER`, seconds). */
+    staleAfterMs: 1_000 * env.integer('STALE_AFTER', 30, { min: 1, max: 86_400, what: 'a number of seconds' }),
+    logLevel: env.choice('LOG_LEVEL', LOG_LEVELS, 'info'),
+  });
+}
+
+export type CollectorConfig = ReturnType<typeof readConfig>;
+
+function readNodeName(env: Env): string {
+  const name = env.text('NODE_NAME');
+  if (name === '') return name;
+  try {
+    nodeToken(name);
+  } catch (err) {
+    if (!(err instanceof BadName)) throw err;
+    env.mistake(`NODE_NAME: ${err.message}`);
+  }
+  return name;
+}

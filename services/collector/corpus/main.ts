@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import type { CorpusCase } from './case.js';
+import { differences } from './compare.js';
+import { runCase } from './run.js';
+
+const USAGE = 'usage: npm run -s corpus -- [--emit] <file.jsonl>\n';
+
+/** `corpus <file>` compares every case with its target; `--emit` prints what comes out instead. */
+function main(args: string[]): number {
+  const emits = args.includes('--emit');
+  const [path, ...more] = args.filter((arg) => arg !== '--emit');
+  if (path === undefined || more.length > 0) {
+    process.stderr.write(USAGE);
+    return 2;
+  }
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (err) {
+    process.stderr.write(`${path} cannot be read (${(err as NodeJS.ErrnoException).code})\n`);
+    return 2;
+  }
+  const cases = text.split('\n').flatMap((line) => (line.trim() === '' ? [] : [JSON.parse(line) as CorpusCase]));
+  return emits ? emit(cases) : compare(cases);
+}
+
+function emit(cases: CorpusCase[]): number {
+  for (const one of cases) process.stdout.write(`${JSON.stringify({ name: one.name, ...runCase(one) })}\n`);
+  return 0;
+}
+
+function compare(cases: CorpusCase[]): number {
+  let differing = 0;
+  for (const one of cases) {
+    const found = differences(one.target ?? {}, runCase(one));
+    process.stdout.write(found.length === 0 ? `ok   ${one.name}\n` : `DIFF ${one.name}: ${found.join('; ')}\n`);
+    if (found.length > 0) differing++;
+  }
+  process.stdout.write(`${cases.length - differing} of ${cases.length} cases as wanted\n`);
+  return differing === 0 ? 0 : 1;
+}
+
+process.exitCode = main(process.argv.slice(2));

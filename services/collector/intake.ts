@@ -1,0 +1,88 @@
+import type { Clock } from '../shared/clock.js';
+import type { ConfigReader } from './configReader.js';
+import type { CollectorMetrics } from './metrics.js';
+import { parse, processOf } from './parse/line.js';
+import type { Change } from './state/change.js';
+import type { Instant } from './state/clock.js';
+import type { NodeClocks } from './state/nodeClocks.js';
+
+export interface IntakeOptions {
+  clocks: NodeClocks;
+  configReader: ConfigReader;
+  clock: Clock;
+  metrics: CollectorMetrics;
+  /** Never waits: a reader that waits blocks the daemon. */
+  onChanges: (changes: readonly Change[], at: Instant) => void;
+}
+
+/** Feeds the core: lines, files, and time when the earliest deadline has come. */
+export class Intake {
+  readonly #options: IntakeOptions;
+  #deadline: number | undefined;
+  #cancelAlarm: (() => void) | undefined;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  now(): Instant {
+    const { clock } = this.#options;
+    return { now: clock.now(), monotonic: clock.monotonic() };
+  }
+
+  /** Lines of one connection that were read together. */
+  readonly onLines = (lines: readonly (string | undefined)[]): void => {
+    const at = this.now();
+    this.#passTime(at);
+    for (const line of lines) this.#take(line, at);
+    this.#setAlarm();
+  };
+
+  readConfiguration(): void {
+    const { configReader, clocks, onChanges } = this.#options;
+    const at = this.now();
+    onChanges(configReader.read(clocks, at), at);
+    this.#setAlarm();
+  }
+
+  /** Lets the deadlines take effect that have passed, and sleeps until the next. */
+  start(): void {
+    this.#passTime(this.now());
+    this.#setAlarm();
+  }
+
+  stop(): void {
+    this.#cancelAlarm?.();
+  }
+
+  #take(line: string | undefined, at: Instant): void {
+    const { clocks, metrics, onChanges } = this.#options;
+    if (line === undefined) {
+      metrics.lines.inc({ process: 'other', outcome: 'too_long' });
+      return;
+    }
+    const seen = parse(line);
+    if (typeof seen === 'string') {
+      metrics.lines.inc({ process: processOf(line), outcome: seen });
+      return;
+    }
+    const { outcome, changes } = clocks.observe(seen, at);
+    metrics.lines.inc({ process: processOf(line), outcome });
+    if (changes.length > 0) onChanges(changes, at);
+  }
+
+  #passTime(at: Instant): void {
+    if (this.#deadline === undefined || at.monotonic < this.#deadline) return;
+    const { clocks, onChanges } = this.#options;
+    onChanges(clocks.timePassed(at), at);
+  }
+
+  #setAlarm(): void {
+    const { clocks, clock } = this.#options;
+    const deadline = clocks.nextDeadline();
+    if (deadline === this.#deadline) return;
+    this.#cancelAlarm?.();
+    this.#deadline = deadline;
+    this.#cancelAlarm = deadline === undefined ? undefined : clock.wakeAt(deadline, () => this.start());
+  }
+}

@@ -1,0 +1,45 @@
+import { isInterface } from './names.js';
+import { integerWithin, nanoseconds } from './numbers.js';
+import type { DpllSeen, Observation, Unread } from './observation.js';
+import { daemonState } from './servo.js';
+
+/**
+ * Name and value in pairs, in any order, some of which newer daemons leave out; the state is the last word.
+ *
+ *     ens9f0 frequency_status 3 offset 4 phase_status 3 pps_status 1 s2
+ *     ens9f1 offset -21 frequency_status 2 pps_status 0 phase_status 4 s1
+ */
+export function parseDpll(config: string, words: string[]): Observation | Unread {
+  const iface = words[0];
+  const state = daemonState(words.at(-1));
+  if (!isInterface(iface) || state === undefined || words.length < 4 || words.length % 2 !== 0) return 'malformed';
+  const seen: DpllSeen = {
+    kind: 'dpll',
+    config,
+    iface,
+    frequencyStatus: undefined,
+    phaseStatus: undefined,
+    ppsStatus: undefined,
+    offsetNs: undefined,
+    state,
+  };
+  for (let i = 1; i < words.length - 1; i += 2) {
+    if (!readPair(seen, words[i], words[i + 1])) return 'malformed';
+  }
+  return seen;
+}
+
+function readPair(seen: DpllSeen, name: string | undefined, word: string | undefined): boolean {
+  switch (name) {
+    case 'frequency_status':
+      return (seen.frequencyStatus = integerWithin(word, -1, 4)) !== undefined;
+    case 'phase_status':
+      return (seen.phaseStatus = integerWithin(word, -1, 4)) !== undefined;
+    case 'pps_status':
+      return (seen.ppsStatus = integerWithin(word, 0, 1)) !== undefined;
+    case 'offset':
+      return (seen.offsetNs = nanoseconds(word)) !== undefined;
+    default:
+      return false;
+  }
+}

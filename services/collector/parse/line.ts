@@ -1,0 +1,74 @@
+import { parseChronyd } from './chronyd.js';
+import { parseClockClass, parseProcessStatus } from './daemon.js';
+import { parseDpll } from './dpll.js';
+import { parseGnss } from './gnss.js';
+import { parseBoundary, parseGrandmaster } from './grandmaster.js';
+import { PROCESSES, type Observation, type Process, type Unread } from './observation.js';
+import { parsePhc2sys } from './phc2sys.js';
+import { parsePtp4l } from './ptp4l.js';
+import { parseSynce4l } from './synce4l.js';
+import { parseTs2phc } from './ts2phc.js';
+import { wordsOf } from './words.js';
+
+const CONFIG = /^(?:ptp4l|ts2phc|phc2sys|synce4l|chronyd)\.\d{1,4}\.config$/;
+const known = new Map<string, Process>(PROCESSES.map((name) => [name, name]));
+
+/**
+ * Reads one line. Two forms are written, by the linuxptp tools and by the daemon itself:
+ *
+ *     ptp4l[81021.120]: [ptp4l.0.config] master offset         17 s2 freq   -5120 path delay       312
+ *     GM[1724100001]:[ts2phc.0.config] ens9f0 T-GM-STATUS s2
+ */
+export function parse(line: string): Observation | Unread {
+  const words = wordsOf(line);
+  const [name, second, writtenConfig] = words;
+  if (name === 'CMD') return parseCommand(second);
+  if (writtenConfig === undefined || !CONFIG.test(writtenConfig)) return 'malformed';
+  const process = known.get(name ?? '');
+  if (process === undefined) return 'ignored';
+  // Newer linuxptp tags with the log level too: [ptp4l.0.config:6]
+  const hasLevel = line[line.indexOf(writtenConfig) + writtenConfig.length] === ':';
+  const said = words.slice(hasLevel ? 4 : 3);
+  // ts2phc.3.config and ptp4l.3.config are one configuration.
+  const config = writtenConfig.startsWith('ts2phc') ? `ptp4l${writtenConfig.slice(6)}` : writtenConfig;
+  if (said[0] === 'PTP_PROCESS_STATUS') return parseProcessStatus(process, config, writtenConfig, said);
+  if (said[0] === 'CLOCK_CLASS_CHANGE') return parseClockClass(process, config, said);
+  return parseSaid(process, config, said);
+}
+
+function parseSaid(process: Process, config: string, said: string[]): Observation | Unread {
+  if (said.length === 0) return 'malformed';
+  switch (process) {
+    case 'ptp4l':
+      return parsePtp4l(config, said);
+    case 'phc2sys':
+      return parsePhc2sys(config, said);
+    case 'ts2phc':
+      return parseTs2phc(config, said);
+    case 'gnss':
+      return parseGnss(config, said);
+    case 'dpll':
+      return parseDpll(config, said);
+    case 'GM':
+      return parseGrandmaster(config, said);
+    case 'T-BC':
+      return parseBoundary(config, said);
+    case 'synce4l':
+      return parseSynce4l(config, said);
+    case 'chronyd':
+      return parseChronyd(config, said);
+    default:
+      return 'ignored';
+  }
+}
+
+// CMD LIVE_START
+function parseCommand(word: string | undefined): Observation | Unread {
+  return word === 'RESTART' || word === 'LIVE_START' ? { kind: 'command', command: word } : 'ignored';
+}
+
+/** The process of a line as a label value: one of the known ones, or `other`. */
+export function processOf(line: string): Process | 'other' {
+  const end = line.search(/[[\s:]/);
+  return known.get(end < 0 ? line : line.slice(0, end)) ?? 'other';
+}

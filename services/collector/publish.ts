@@ -1,0 +1,62 @@
+import { JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { headers, InvalidArgumentError, RequestError } from '@nats-io/transport-node';
+import type { Clock } from '../shared/clock.js';
+import { bus } from '../shared/contract/bus.js';
+import type { Logger } from '../shared/log.js';
+import type { Outgoing, Sent } from './outbox.js';
+
+const ACK_MS = 2_000;
+/** Half the stream's duplicate window: later than this the server may not recognise a repeated id any more. */
+const ID_REMEMBERED_MS = 5 * 60_000;
+const BAD_REQUEST = 400;
+
+export interface PublisherOptions {
+  js: JetStreamClient;
+  jsm: JetStreamManager;
+  clock: Clock;
+  log: Logger;
+  isConnected: () => boolean;
+  /** The stream is missing; called for each attempt that noticed. */
+  onNoStream: () => void;
+  onPublished: (seconds: number) => void;
+}
+
+/** Puts one event on the stream and tells what became of it. Never rejects. */
+export function createSender(options: PublisherOptions): (event: Outgoing, firstTriedMs?: number) => Promise<Sent> {
+  const { js, jsm, clock, log, isConnected, onNoStream, onPublished } = options;
+  return async (event, firstTriedMs) => {
+    // While disconnected the client would keep every attempt and send them all when it is back.
+    if (!isConnected()) return 'retry';
+    const startedMs = performance.now();
+    try {
+      const isOld = firstTriedMs !== undefined && clock.monotonic() - firstTriedMs > ID_REMEMBERED_MS;
+      if (isOld && (await lastId(jsm, event.subject)) === event.id) return 'stored';
+      const told = headers();
+      told.set('content-type', 'application/cloudevents+json');
+      await js.publish(event.subject, event.body, { msgID: event.id, headers: told, timeout: ACK_MS });
+      onPublished((performance.now() - startedMs) / 1_000);
+      return 'stored';
+    } catch (err) {
+      if (isRefusal(err)) {
+        log.error({ err, id: event.id, subject: event.subject }, 'event refused by the broker for good');
+        return 'refused';
+      }
+      if (hasNoStream(err)) onNoStream();
+      log.debug({ err, id: event.id, subject: event.subject }, 'not published yet');
+      return 'retry';
+    }
+  };
+}
+
+async function lastId(jsm: JetStreamManager, subject: string): Promise<string | undefined> {
+  const message = await jsm.direct.getMessage(bus.streams.events, { last_by_subj: subject });
+  return message?.header.get('Nats-Msg-Id');
+}
+
+/** A message that no later attempt can make acceptable: larger than allowed, or of a form that the server rejects. */
+const isRefusal = (err: unknown): boolean =>
+  err instanceof InvalidArgumentError || (err instanceof JetStreamApiError && err.status === BAD_REQUEST);
+
+/** Nobody listens on the subject: the stream is not there, or not yet. */
+const hasNoStream = (err: unknown): boolean =>
+  err instanceof Error && err.cause instanceof RequestError && err.cause.isNoResponders();

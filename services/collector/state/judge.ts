@@ -1,0 +1,43 @@
+import type { Limits } from '../parse/nodeProfile.js';
+import type { ClockState, Nanoseconds, OffsetSeen } from '../parse/observation.js';
+
+/** Between the thresholds, both excluded. */
+export const isInRange = (offsetNs: Nanoseconds, { minOffsetNs, maxOffsetNs }: Limits): boolean =>
+  offsetNs > minOffsetNs && offsetNs < maxOffsetNs;
+
+/**
+ * The state of a ptp4l or ts2phc clock after an offset line (decisions b and f, rows "Holdover" and "HOLDOVER by line").
+ * undefined: still no state.
+ */
+export function judgeOffset(
+  state: ClockState | undefined,
+  { servo, saysHoldover, delayNs }: OffsetSeen,
+  inRange: boolean,
+): ClockState | undefined {
+  if (saysHoldover) return 'HOLDOVER';
+  if (servo === 'FREERUN') return 'FREERUN';
+  if (delayNs === undefined) {
+    if (state !== 'LOCKED') return state;
+    return inRange ? 'HOLDOVER' : 'FREERUN';
+  }
+  if (inRange) return 'LOCKED';
+  return state === 'HOLDOVER' ? 'HOLDOVER' : 'FREERUN';
+}
+
+/**
+ * The OS clock's own word (row "OS clock"): LOCKED by s2; without a delay HOLDOVER, but only where it was LOCKED or in
+ * HOLDOVER before. FREERUN is final: nothing can make it better.
+ */
+export function judgeOsClock(
+  state: ClockState | undefined,
+  { servo, delayNs }: OffsetSeen,
+  inRange: boolean,
+): ClockState | undefined {
+  if (servo === 'FREERUN' || !inRange) return 'FREERUN';
+  if (delayNs !== undefined) return 'LOCKED';
+  return state === 'LOCKED' || state === 'HOLDOVER' ? 'HOLDOVER' : undefined;
+}
+
+/** Row "Last known offset": an s2 line out of range does not replace it while the clock is FREERUN or in HOLDOVER. */
+export const isRemembered = (before: ClockState | undefined, { servo }: OffsetSeen, inRange: boolean): boolean =>
+  servo === 'FREERUN' || inRange || before === undefined || before === 'LOCKED';

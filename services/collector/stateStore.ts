@@ -1,0 +1,104 @@
+import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
+import { Kvm, type KV } from '@nats-io/kv';
+import type { Clock } from '../shared/clock.js';
+import { bus } from '../shared/contract/bus.js';
+import { decodeEvent, type PtpEvent } from '../shared/event.js';
+import type { Logger } from '../shared/log.js';
+import type { NodeState } from '../shared/messages.js';
+import { eventSubject, nodeToken, resourceAddress } from '../shared/subjects.js';
+import { RESOURCES, type Resource } from './state/view.js';
+
+const RETRY_MS = 1_000;
+
+/** What the bus remembers about this node: the value in ptp_states, and the last event of each resource. */
+export interface Remembered {
+  state: NodeState | undefined;
+  lastEvents: Map<Resource, PtpEvent>;
+}
+
+/** Reads it. Throws what the client throws while the bus cannot answer. */
+export async function readRemembered(
+  nodeName: string,
+  { js, jsm, log }: { js: JetStreamClient; jsm: JetStreamManager; log: Logger },
+): Promise<Remembered> {
+  const kv = await openStates(js);
+  const entry = await kv.get(nodeToken(nodeName));
+  const lastEvents = new Map<Resource, PtpEvent>();
+  for (const resource of RESOURCES) {
+    const { path } = bus.resources[resource];
+    const last = { last_by_subj: eventSubject(nodeName, path) };
+    const message = await jsm.direct.getMessage(bus.streams.events, last);
+    if (message === null) continue;
+    try {
+      lastEvents.set(resource, decodeEvent(message.data, resourceAddress(nodeName, path)));
+    } catch (err) {
+      log.warn({ err, resource }, 'the last event on the bus is none of ours, left aside');
+    }
+  }
+  return { state: entry === null ? undefined : entry.json<NodeState>(), lastEvents };
+}
+
+const openStates = (js: JetStreamClient): Promise<KV> =>
+  new Kvm(js).open(bus.buckets.states, { bindOnly: true, allow_direct: true });
+
+export interface StateWriterOptions {
+  js: JetStreamClient;
+  nodeName: string;
+  clock: Clock;
+  log: Logger;
+  /** The value as of now. */
+  value: () => NodeState;
+}
+
+/** Writes the node's value in ptp_states: one write at a time, and several changes meanwhile make one more. */
+export class StateWriter {
+  readonly #options: StateWriterOptions;
+  #writing: Promise<void> | undefined;
+  #isWanted = false;
+  #cancelRetry: (() => void) | undefined;
+
+  constructor(options: StateWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Something changed that is worth remembering. */
+  save(): void {
+    this.#isWanted = true;
+    if (this.#cancelRetry) return;
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  /** Writes the newest value, once, and gives up on trouble. */
+  async close(): Promise<void> {
+    this.#stopRetrying();
+    this.save();
+    await this.#writing;
+    this.#stopRetrying();
+  }
+
+  #stopRetrying(): void {
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+  }
+
+  async #write(): Promise<void> {
+    const { js, nodeName, clock, log, value } = this.#options;
+    while (this.#isWanted) {
+      this.#isWanted = false;
+      try {
+        const kv = await openStates(js);
+        await kv.put(nodeToken(nodeName), JSON.stringify(value()));
+      } catch (err) {
+        this.#isWanted = true;
+        log.warn({ err }, 'state not saved, trying again');
+        this.#cancelRetry = clock.wakeAt(clock.monotonic() + RETRY_MS, () => {
+          this.#cancelRetry = undefined;
+          this.save();
+        });
+        return;
+      }
+    }
+  }
+}
