@@ -115,6 +115,16 @@ describe('npm start', () => {
     expect(await run.exitCode).toBe(0);
   });
 
+  it('can be stopped while it starts', async () => {
+    const run = startLocally(settings);
+    await eventually(() => processesOf(dataDir).some(({ command }) => command.includes('gateway/main.js')));
+    run.signal('SIGINT');
+    expect(await run.exitCode).toBe(0);
+    expect(run.output()).toBe('Stopping …\n');
+    expect(processesOf(dataDir)).toEqual([]);
+    expect(existsSync(join(dataDir, 'lock'))).toBe(false);
+  });
+
   describe('says in one sentence why it cannot start:', () => {
     it('a port in use', async () => {
       const port = portOf(consumer);

@@ -62,6 +62,9 @@ async function runUntilEnd(settings, env, end) {
     await startAll({ settings, env, data, processes, ports: new Set([settings.apiPort]), signal });
     if (!signal.aborted) await once(signal, 'abort');
     signal.throwIfAborted();
+  } catch (err) {
+    // What was interrupted by the end has its own words for it.
+    throw signal.aborted ? signal.reason : err;
   } finally {
     if (signal.reason instanceof Stopped) console.log('Stopping …');
     await processes.stop();
