@@ -26,9 +26,7 @@ export class Processes {
   #isStopping = false;
   #logFolder;
   #onFailure;
-  // Their own process groups keep them out of the terminal's Ctrl-C, which would end them in no order. Should this
-  // process be killed, the kernel ends them (setpriv is part of Debian's util-linux).
-  #launcher = findProgram('setpriv', process.env, ['/usr/bin']);
+  #endsWithUs = endsWithUs(findProgram('setpriv', process.env, ['/usr/bin']));
 
   /**
    * @param {string} logFolder
@@ -47,12 +45,11 @@ export class Processes {
    *   prints, too
    */
   start(name, command, { cwd, env, onLine }) {
-    const [program = '', ...args] = this.#launcher
-      ? [this.#launcher, '--pdeathsig', 'TERM', '--', ...command]
-      : command;
+    const [program = '', ...args] = [...this.#endsWithUs, ...command];
     const logFile = this.#logFile(name);
     writeFileSync(logFile, '');
     const log = openSync(logFile, 'a');
+    // Detached from the terminal's Ctrl-C, which would end them in no order.
     const child = spawn(program, args, { cwd, env, detached: true, stdio: ['ignore', onLine ? 'pipe' : log, log] });
     closeSync(log);
     if (onLine && child.stdout) passOn(child.stdout, logFile, onLine);
@@ -121,6 +118,16 @@ export class Processes {
     clearTimeout(timer);
   }
 }
+
+/**
+ * Should this process be killed, the kernel ends its children: what to put before their command. The shell is for
+ * those that start too late to notice.
+ * @param {string | undefined} setpriv part of Debian's util-linux; elsewhere children may stay
+ */
+const endsWithUs = (setpriv) =>
+  setpriv === undefined
+    ? []
+    : [setpriv, '--pdeathsig', 'TERM', 'sh', '-c', 'test $PPID = $0 && exec "$@"', String(process.pid)];
 
 /** @param {import('node:child_process').ChildProcess} child */
 function killGroup({ pid }) {
