@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Kvm } from '@nats-io/kv';
 import type { JetStreamManager } from '@nats-io/jetstream';
+import { RequestRate } from './access/limits.js';
 import { openTokens, renewTls } from './access/open.js';
 import { readIdentity } from './access/tls.js';
 import { connectBroker, jetStream, type NatsConnection } from '../shared/broker.js';
@@ -20,6 +21,7 @@ import { CONNECTIONS_PER_ORIGIN, Poster } from './delivery/post.js';
 import { HELD_LIMIT, type Served } from './delivery/served.js';
 import { Tail } from './delivery/tail.js';
 import { endpointAgent } from './endpoints/agent.js';
+import { EndpointChecks } from './endpoints/checks.js';
 import { checkEndpoint } from './endpoints/check.js';
 import { declareMetrics, type GatewayMetrics } from './metrics.js';
 import { openPublishers, type Publishers } from './publishers/publishers.js';
@@ -54,6 +56,7 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
   const agent = endpointAgent(config.endpointPolicy, CONNECTIONS_PER_ORIGIN);
   life.onStop('endpoint connections', () => agent.destroy());
 
+  const checks = new EndpointChecks();
   const api = createApi({
     log,
     registry,
@@ -63,7 +66,8 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     subscriptions: () => whenLoaded().subscriptions,
     currentState: async (node, path) => whenLoaded().states.current(node, path),
     deadLetters: async (id) => whenLoaded().deadLetters.list(id),
-    checkEndpoint: (endpoint) => checkEndpoint(agent, endpoint),
+    checkEndpoint: (endpoint, caller) => checks.run(caller, () => checkEndpoint(agent, endpoint)),
+    rate: new RequestRate(config.requestsPerSecond),
     publishers: () => whenLoaded().publishers,
     publisherApi: config.publisherApi,
     policy: config.endpointPolicy,
@@ -186,6 +190,7 @@ async function serve(
       deliverer,
       tail,
       now: () => clock.now(),
+      limits: config.subscriptionLimits,
       sendsInitialStates: config.sendsInitialStates,
     },
     before.records,

@@ -34,6 +34,11 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
     maxEventAgeMs:
       env.integer('MAX_EVENT_AGE', 72 * 3_600, { min: 1, max: 10 ** 9, what: 'a number of seconds' }) * 1_000,
     dataNames: env.choice('V1_DATA_VERSION', DATA_VERSIONS, 'both'),
+    requestsPerSecond: env.integer('API_RATE', 1_000, { min: 0, max: 10 ** 6, what: 'a number of requests a second' }),
+    subscriptionLimits: {
+      total: env.integer('MAX_SUBSCRIPTIONS', 20_000, { min: 1, max: 10 ** 6 }),
+      perCaller: env.integer('MAX_SUBSCRIPTIONS_PER_CALLER', 2_000, { min: 1, max: 10 ** 6 }),
+    },
     isSidecar: scope !== 'cluster' && env.optional('ENDPOINT_POLICY') === 'local',
     tokensFile: checkedFile(env, 'API_TOKENS_FILE', parseTokens),
     tls: readTlsFiles(env),

@@ -39,6 +39,7 @@ const gatewayVars = (brokerUrl: string): Record<string, string> => ({
   LISTEN_HOST: '127.0.0.1',
   ENDPOINT_POLICY: 'local',
   EVENTS_MAX_BYTES: String(64 * 1024 * 1024),
+  API_RATE: '0',
 });
 
 /** A gateway in this process. */

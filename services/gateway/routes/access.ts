@@ -1,10 +1,20 @@
 import type { Context, Middleware } from 'koa';
 import { Forbidden, hasRole, type Access, type Caller, type Role } from '../access/caller.js';
+import type { RequestRate } from '../access/limits.js';
 
-/** Finds out who sends a request, for the routes behind it. Throws Unauthenticated. */
-export function identified(access: Access): Middleware {
+/**
+ * Finds out who sends a request, for the routes behind it, and counts it. Throws Unauthenticated, TooMany; who does not
+ * show who it is counts by its address.
+ */
+export function identified(access: Access, rate: RequestRate): Middleware {
   return async (ctx, next) => {
-    ctx.state['caller'] = access.callerOf({ authorization: ctx.get('authorization'), address: ctx.ip });
+    try {
+      ctx.state['caller'] = access.callerOf({ authorization: ctx.get('authorization'), address: ctx.ip });
+    } catch (err) {
+      await rate.count(ctx.ip);
+      throw err;
+    }
+    await rate.count(callerOf(ctx).owner);
     await next();
   };
 }

@@ -6,6 +6,7 @@ import { openapi } from '../../shared/contract/openapi-v1.js';
 import { operations } from '../../shared/http.js';
 import type { Logger } from '../../shared/log.js';
 import type { Access } from '../access/caller.js';
+import type { RequestRate } from '../access/limits.js';
 import { identified, needs } from './access.js';
 import { currentStateRoutes, type CurrentStateDeps } from './currentState.js';
 import { API_BASE } from './location.js';
@@ -19,6 +20,7 @@ export interface ApiDeps extends SubscriptionRoutesDeps, PublisherRoutesDeps, Cu
   registry: Registry;
   isReady: () => boolean;
   access: Access;
+  rate: RequestRate;
 }
 
 /** The gateway's HTTP face: REST v1, health, metrics. */
@@ -28,12 +30,13 @@ export function createApi(deps: ApiDeps): RequestListener {
     ctx.body = 'OK';
   });
   // Who asks whether we live need not show who it is.
-  v1.use(identified(deps.access));
+  const known = identified(deps.access, deps.rate);
+  v1.use(known);
   v1.use(subscriptionRoutes(deps).routes());
   v1.use(publisherRoutes(deps).routes());
   v1.use(currentStateRoutes(deps).routes());
 
-  const root = operations(deps.registry, deps.isReady, [identified(deps.access), needs('reader')]);
+  const root = operations(deps.registry, deps.isReady, [known, needs('reader')]);
   root.get('/health', (ctx) => {
     ctx.body = 'OK';
   });

@@ -2,6 +2,7 @@ import type { Context, Next } from 'koa';
 import type { Problem as ProblemBody } from '../../shared/contract/rest-v1.js';
 import type { Logger } from '../../shared/log.js';
 import { Forbidden, Unauthenticated } from '../access/caller.js';
+import { TooMany } from '../access/limits.js';
 import { EndpointCheckFailed } from '../endpoints/check.js';
 import { EndpointRefused } from '../endpoints/policy.js';
 import { NotAnEvent } from '../publishers/nativeEvent.js';
@@ -40,6 +41,9 @@ export function toProblem(err: unknown): Problem {
     return new Problem(401, 'not authenticated', err.message, {}, { 'www-authenticate': CHALLENGE });
   }
   if (err instanceof Forbidden) return new Problem(403, 'forbidden', err.message);
+  if (err instanceof TooMany) {
+    return new Problem(429, 'too many', err.message, {}, { 'retry-after': String(err.retryAfterS) });
+  }
   if (err instanceof NotAResource) return new Problem(400, 'not a resource', err.message);
   if (err instanceof EndpointCheckFailed) return new Problem(400, 'endpoint check failed', err.message);
   if (err instanceof EndpointRefused) return new Problem(403, 'endpoint refused', err.message);

@@ -18,7 +18,8 @@ export interface PublisherRoutesDeps {
   publishers: () => Publishers;
   /** Whether publishers can be made, and events be sent, over REST. */
   publisherApi: boolean;
-  checkEndpoint: (endpoint: URL) => Promise<void>;
+  /** Throws EndpointCheckFailed, EndpointRefused, TooMany. */
+  checkEndpoint: (endpoint: URL, caller: string) => Promise<void>;
   policy: EndpointPolicy;
   ownNode: string | undefined;
   publicUrl: string | undefined;
@@ -47,7 +48,7 @@ export function publisherRoutes(deps: PublisherRoutesDeps): Router {
     const filter = parseExactResource(resource, deps.ownNode);
     const endpoint = readEndpoint(body, deps.policy);
     const publishers = deps.publishers();
-    if (endpoint !== undefined) await deps.checkEndpoint(endpoint.url);
+    if (endpoint !== undefined) await deps.checkEndpoint(endpoint.url, callerOf(ctx).owner);
     const request = { resource, filter, endpointUri: endpoint?.text ?? null, owner: callerOf(ctx).owner };
     const publisher = await publishers.create(request);
     ctx.status = 201;

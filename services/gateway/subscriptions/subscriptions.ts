@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Caller } from '../access/caller.js';
 import type { Deliverer } from '../delivery/deliverer.js';
 import type { Tail } from '../delivery/tail.js';
+import { Quota, type QuotaLimits } from './quota.js';
 import { subscriptionId, type DataVersion, type SubscriptionRecord } from './record.js';
 import type { ResourceFilter } from './resource.js';
 import type { SubscriptionStore } from './store.js';
@@ -34,6 +35,7 @@ interface Deps {
   deliverer: Deliverer;
   tail: Tail;
   now: () => number;
+  limits: QuotaLimits;
   /** A new subscription is sent the current states first (`INITIAL_NOTIFICATION`). */
   sendsInitialStates: boolean;
 }
@@ -45,9 +47,15 @@ export class Subscriptions {
   /** One change of an id at a time. */
   readonly #changes = new Map<string, Promise<unknown>>();
 
+  readonly #quota: Quota;
+
   /** @param loaded what the bucket held; the caller has the deliverer serve them */
   constructor(deps: Deps, loaded: SubscriptionRecord[]) {
     this.#deps = deps;
+    this.#quota = new Quota(
+      deps.limits,
+      loaded.map(({ owner }) => owner),
+    );
     for (const record of loaded) this.#records.set(record.id, record);
   }
 
@@ -66,7 +74,13 @@ export class Subscriptions {
     return record;
   }
 
-  /** The subscription for this endpoint and resource: the existing one, or a new one, stored and served. */
+  /** Throws TooMany when the request would be one subscription too many. */
+  checkRoom(request: SubscribeRequest): void {
+    const isThere = this.#records.has(subscriptionId(this.#deps.scope, request));
+    if (!isThere) this.#quota.check(request.caller.owner);
+  }
+
+  /** The subscription for this endpoint and resource: the existing one, or a new one, stored and served. Throws TooMany. */
   create(request: SubscribeRequest): Promise<SubscriptionRecord> {
     const id = subscriptionId(this.#deps.scope, request);
     return this.#oneAtATime(id, async () => {
@@ -103,15 +117,18 @@ export class Subscriptions {
   /** Throws UnknownSubscription. When it resolves, nothing is sent to the endpoint for it any more. */
   delete(id: string): Promise<void> {
     return this.#oneAtATime(id, async () => {
-      this.get(id);
+      const { owner } = this.get(id);
       await available(this.#deps.store.delete(id));
       this.#records.delete(id);
+      this.#quota.giveBack(owner);
       await this.#deps.deliverer.remove(id);
     });
   }
 
   async #add(id: string, request: SubscribeRequest): Promise<SubscriptionRecord> {
     const { store, deliverer, tail, now } = this.#deps;
+    const { owner } = request.caller;
+    this.#quota.take(owner);
     const record = await available(
       store.create({
         id,
@@ -120,13 +137,16 @@ export class Subscriptions {
         endpointUri: request.endpointUri,
         ...(request.dataVersion && { dataVersion: request.dataVersion }),
         ...(request.secret && { secret: request.secret }),
-        owner: request.caller.owner,
+        owner,
         createdAt: new Date(now()).toISOString(),
         start: tail.position,
         stream: tail.stream,
         incarnation: randomUUID(),
       }),
-    );
+    ).catch((err: unknown) => {
+      this.#quota.giveBack(owner);
+      throw err;
+    });
     this.#records.set(id, record);
     deliverer.add(record, [tail.position, {}]);
     return record;
