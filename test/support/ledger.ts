@@ -66,7 +66,7 @@ export async function keepLedger({ seed, seconds }: { seed: number; seconds: num
     const subscriptions = await subscribeAll(gateway.api, consumers.url, pick);
 
     const endMs = performance.now() + seconds * 1_000;
-    const trouble = async (): Promise<void> => {
+    const makeTrouble = async (): Promise<void> => {
       while (performance.now() < endMs) {
         await pause(500 + random() * 1_500);
         const what = random();
@@ -100,7 +100,7 @@ export async function keepLedger({ seed, seconds }: { seed: number; seconds: num
         await Promise.all([publisher.publish(pick(NODES), pick(KINDS)), pause(1_000 / EVENTS_PER_SECOND)]);
       }
     };
-    await Promise.all([trouble(), publishing()]);
+    await Promise.all([makeTrouble(), publishing()]);
     down.clear();
 
     const owed = subscriptions.flatMap((subscription) =>
