@@ -146,6 +146,28 @@ describe('publishers', () => {
     expect((await list()).map(({ resource }) => resource)).not.toContain(RESOURCE);
   });
 
+  it('and what became of their events are counted under the names of today’s dashboards', async () => {
+    const text = await (await fetch(`${gateway.url}/metrics`)).text();
+    for (const line of [
+      `cne_api_events_published{address="${RESOURCE}",status="success"} 6`,
+      `cne_api_events_published{address="${RESOURCE}",status="fail"} 1`,
+      `cne_events_received{type="${RESOURCE}",status="success"} 6`,
+      `cne_events_ack{type="${RESOURCE}",status="success"} 6`,
+      `cne_transport_events_received{address="${RESOURCE}",status="success"} 6`,
+      `cne_status_check_received{type="/cluster/node/compute-1.example.com${LOCK_STATE}",status="success"} 1`,
+      'cne_api_subscriptions{status="active"} 1',
+    ]) {
+      expect(text.split('\n')).toContain(line);
+    }
+    await send('DELETE', '/subscriptions/none');
+    await send('POST', '/subscriptions', {});
+    await send('PUT', '/subscriptions/status/none');
+    const after = await (await fetch(`${gateway.url}/metrics`)).text();
+    expect(after).toContain('cne_api_subscriptions{status="failed to create"} 1');
+    expect(after).toContain('cne_api_subscriptions{status="failed to delete"} 1');
+    expect(after).toContain('cne_api_status_ping{status="fail"} 1');
+  });
+
   it('can only be read when PUBLISHER_API is not enabled', async () => {
     expect((await send('GET', '/publishers', undefined, closed.api)).status).toBe(200);
     for (const [method, path, status] of [

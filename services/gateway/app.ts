@@ -60,6 +60,7 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
   const api = createApi({
     log,
     registry,
+    cne: metrics.cne,
     isReady: () => loaded !== undefined && !life.isStopping,
     access: openTokens(config.tokensFile, deps),
     isSidecar: config.isSidecar,
@@ -136,12 +137,14 @@ async function serve(
       const endTimer = metrics.attempts.startTimer();
       const outcome = await poster.post(record, item, info, signal);
       endTimer({ outcome: outcome.kind });
+      metrics.cne.attempted(item.event.source, outcome);
       return outcome;
     },
     askState: (node, path, onAsk) => currentEvents.of(node, path, onAsk),
     targetsOf: ({ filter }) => targetsOf(filter, () => states.nodes()),
     bury: (record, item, reason) => deadLetters.bury(record, item, reason, clock.now()),
     onEnd(record, { event }, end) {
+      metrics.cne.ended(event.source, end);
       metrics.deliveries.inc({ outcome: end.kind === 'delivered' && end.attempts > 1 ? 'retried' : end.kind });
       if (end.kind === 'too old')
         log.warn({ subscription: record.id, event: event.id }, 'too old, given up for a newer one');
@@ -159,7 +162,7 @@ async function serve(
   const tail = new Tail(
     { broker, jsm, clock, log },
     {
-      onMessage: (message) => deliverer.take(message),
+      onMessage: (message) => metrics.cne.read(deliverer.take(message)?.event.source),
       onLogInfo: (firstSeq) => (events.firstStored = firstSeq),
       onNewStream: () => deliverer.startOver(),
     },
@@ -207,6 +210,7 @@ async function serve(
   await untilItWorks(deps, () => keeper.start());
 
   metrics.subscriptions(() => subscriptions.size);
+  metrics.cne.subscriptions(() => subscriptions.size);
   metrics.openLanes(() => sum(deliverer.all(), (served) => served.openLanes));
   metrics.detached(() => sum(deliverer.all(), (served) => (served.isAttached ? 0 : 1)));
   metrics.oldestAge(() => {

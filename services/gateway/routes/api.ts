@@ -8,6 +8,8 @@ import type { Logger } from '../../shared/log.js';
 import type { Access } from '../access/caller.js';
 import type { RequestRate } from '../access/limits.js';
 import { identified, needs } from './access.js';
+import type { CneMetrics } from '../cneMetrics.js';
+import { counted } from './counted.js';
 import { currentStateRoutes, type CurrentStateDeps } from './currentState.js';
 import { API_BASE } from './location.js';
 import { squashedPath } from './path.js';
@@ -18,6 +20,7 @@ import { subscriptionRoutes, type SubscriptionRoutesDeps } from './subscriptions
 export interface ApiDeps extends SubscriptionRoutesDeps, PublisherRoutesDeps, CurrentStateDeps {
   log: Logger;
   registry: Registry;
+  cne: CneMetrics;
   isReady: () => boolean;
   access: Access;
   rate: RequestRate;
@@ -45,6 +48,7 @@ export function createApi(deps: ApiDeps): RequestListener {
   });
 
   const app = new Koa();
+  app.use(counted(deps.cne));
   app.use(problems(deps.log));
   app.use(async (ctx, next) => {
     ctx.path = squashedPath(ctx.path);

@@ -7,6 +7,7 @@ import type { DataVersion } from '../subscriptions/record.js';
 import { parseExactResource } from '../subscriptions/resource.js';
 import { Unavailable } from '../subscriptions/subscriptions.js';
 import { needs } from './access.js';
+import { isAbout } from './counted.js';
 import { Problem } from './problems.js';
 
 export interface CurrentStateDeps {
@@ -24,6 +25,7 @@ export function currentStateRoutes({ currentState, names, ownNode, now }: Curren
   router.get('/*resource/CurrentState', needs('reader'), async (ctx) => {
     const text = `/${ctx.params['resource']}`;
     const { node, path } = parseExactResource(text, ownNode);
+    isAbout(ctx, resourceAddress(node, path));
     const answer = await currentState(node, path).catch((err: unknown) => {
       throw new Unavailable('the broker is away, so the node cannot be asked', { cause: err });
     });

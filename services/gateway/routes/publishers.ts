@@ -1,6 +1,7 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { Publisher as PublisherBody, PublisherV2Names } from '../../shared/contract/rest-v1.js';
+import { resourceAddress } from '../../shared/subjects.js';
 import { checkOwner } from '../access/caller.js';
 import type { EndpointPolicy } from '../endpoints/policy.js';
 import type { Publishers } from '../publishers/publishers.js';
@@ -8,6 +9,7 @@ import type { Publisher } from '../publishers/record.js';
 import { parseExactResource } from '../subscriptions/resource.js';
 import { callerOf, needs, wantsAll } from './access.js';
 import { readJsonObject } from './body.js';
+import { isAbout } from './counted.js';
 import { missing, readEndpoint, readResource, readText, usesV2Names } from './fields.js';
 import { locationOf } from './location.js';
 
@@ -77,6 +79,7 @@ export function publisherRoutes(deps: PublisherRoutesDeps): Router {
     if (id === undefined) throw missing('id');
     const publishers = deps.publishers();
     const publisher = await publishers.madeOne(id);
+    isAbout(ctx, resourceAddress(publisher.node, publisher.path));
     checkOwner(callerOf(ctx), publisher);
     await publishers.publish(publisher, body);
     ctx.status = 202;
