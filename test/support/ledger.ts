@@ -113,11 +113,11 @@ export async function keepLedger({ seed, seconds }: { seed: number; seconds: num
     await gateway.kill('SIGTERM');
 
     const delivered = seen();
+    const at = (ms: number): string => `${((ms - startedMs) / 1_000).toFixed(2)} s`;
     const violations = [
       ...owed
         .filter(({ subscription, event }) => !delivered.has(`${subscription.id} ${event.id}`))
         .map(({ subscription, event, seq, atMs }) => {
-          const at = (ms: number): string => `${((ms - startedMs) / 1_000).toFixed(2)} s`;
           const near = troubles.filter((trouble) => Math.abs(trouble.atMs - atMs) < 5_000);
           const around = near.map((trouble) => `${trouble.what} ${at(trouble.atMs)}`).join(', ');
           const what = `${event.source} sequence ${event.sequence} (${seq} of the log), published ${at(atMs)}`;
