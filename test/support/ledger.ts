@@ -58,6 +58,7 @@ export async function keepLedger({ seed, seconds }: { seed: number; seconds: num
   const startedMs = performance.now();
   /** What was done when, for the message about a delivery that is missing. */
   const troubles: { what: string; atMs: number }[] = [];
+  const at = (ms: number): string => `${((ms - startedMs) / 1_000).toFixed(2)} s`;
   const note = (what: string): void => void troubles.push({ what, atMs: performance.now() });
   let gracefulStops = 0;
   let brokerKills = 0;
@@ -117,7 +118,6 @@ export async function keepLedger({ seed, seconds }: { seed: number; seconds: num
       ...owed
         .filter(({ subscription, event }) => !delivered.has(`${subscription.id} ${event.id}`))
         .map(({ subscription, event, seq, atMs }) => {
-          const at = (ms: number): string => `${((ms - startedMs) / 1_000).toFixed(2)} s`;
           const near = troubles.filter((trouble) => Math.abs(trouble.atMs - atMs) < 5_000);
           const around = near.map((trouble) => `${trouble.what} ${at(trouble.atMs)}`).join(', ');
           const what = `${event.source} sequence ${event.sequence} (${seq} of the log), published ${at(atMs)}`;
