@@ -2,6 +2,7 @@ import type { Clock } from '../shared/clock.js';
 import type { ConfigReader } from './configReader.js';
 import type { CollectorMetrics } from './metrics.js';
 import { parse, processOf } from './parse/line.js';
+import type { CommandSeen } from './parse/observation.js';
 import type { Change } from './state/change.js';
 import type { Instant } from './state/clock.js';
 import type { NodeClocks } from './state/nodeClocks.js';
@@ -13,6 +14,7 @@ export interface IntakeOptions {
   metrics: CollectorMetrics;
   /** Never waits: a reader that waits blocks the daemon. */
   onChanges: (changes: readonly Change[], at: Instant) => void;
+  onCommand: (command: CommandSeen['command']) => void;
 }
 
 /** Feeds the core: lines, files, and time when the earliest deadline has come. */
@@ -46,7 +48,8 @@ export class Intake {
   }
 
   /** Lets the deadlines take effect that have passed, and sleeps until the next. */
-  start(): void {
+  passTime(): void {
+    this.#setAlarm();
     this.#passTime(this.now());
     this.#setAlarm();
   }
@@ -56,7 +59,7 @@ export class Intake {
   }
 
   #take(line: string | undefined, at: Instant): void {
-    const { clocks, metrics, onChanges } = this.#options;
+    const { clocks, metrics, onChanges, onCommand } = this.#options;
     if (line === undefined) {
       metrics.lines.inc({ process: 'other', outcome: 'too_long' });
       return;
@@ -69,6 +72,7 @@ export class Intake {
     const { outcome, changes } = clocks.observe(seen, at);
     metrics.lines.inc({ process: processOf(line), outcome });
     if (changes.length > 0) onChanges(changes, at);
+    if (seen.kind === 'command') onCommand(seen.command);
   }
 
   #passTime(at: Instant): void {
@@ -83,6 +87,6 @@ export class Intake {
     if (deadline === this.#deadline) return;
     this.#cancelAlarm?.();
     this.#deadline = deadline;
-    this.#cancelAlarm = deadline === undefined ? undefined : clock.wakeAt(deadline, () => this.start());
+    this.#cancelAlarm = deadline === undefined ? undefined : clock.wakeAt(deadline, () => this.passTime());
   }
 }

@@ -40,6 +40,10 @@ export class NodeFiles {
     writeFileSync(join(this.configDir, name), text);
   }
 
+  removeConfig(name: string): void {
+    rmSync(join(this.configDir, name));
+  }
+
   remove(): void {
     rmSync(this.dir, { recursive: true, force: true });
   }

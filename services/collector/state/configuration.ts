@@ -42,8 +42,8 @@ export interface PortRole {
   port: PortConfig;
   /** The port state's own word. */
   role: string;
-  /** As the metric interface_role has it. */
-  code: number;
+  /** As the metric interface_role has it; undefined for a role that is remembered from before the start. */
+  code: number | undefined;
 }
 
 const ROLE_CODES: Record<string, number> = {
@@ -62,6 +62,8 @@ export class Configuration {
   readonly name: string;
   file: ConfigFile;
   readonly roles = new Map<number, PortRole>();
+  /** Known from before the start only: its file is not there, or not yet. */
+  isOrphan = false;
   /** Number of the port known to be SLAVE. */
   slavePort: number | undefined = undefined;
   /** A port has been heard of as SLAVE since the file was read (decision k). */
@@ -96,6 +98,7 @@ export class Configuration {
   replaceFile(file: ConfigFile): void {
     const before = this.file.ports;
     this.file = file;
+    this.isOrphan = false;
     const isSame =
       before.length === file.ports.length && before.every(({ iface }, i) => iface === file.ports[i]?.iface);
     for (const [number, role] of this.roles) {
@@ -123,6 +126,17 @@ export class Configuration {
     else if (this.slavePort === number) this.slavePort = this.#otherSlave();
     if (wasSlave || is === 'SLAVE') this.heardOfSlave = true;
     return { leftSlave };
+  }
+
+  /** A role from before the start; lines know better. */
+  restoreRole(number: number, iface: string, role: string): void {
+    if (this.roles.has(number)) return;
+    const port = this.file.ports[number - 1];
+    if (port !== undefined && port.iface !== iface) return;
+    this.roles.set(number, { port: port ?? { number, iface, maySlave: true }, role, code: undefined });
+    if (role !== 'SLAVE' || this.heardOfSlave) return;
+    this.slavePort = number;
+    this.heardOfSlave = true;
   }
 
   /** The port for which an offset line of ptp4l counts (decision k). */
