@@ -1,13 +1,14 @@
 /** Unit tests (*.test.ts) stand beside their file; specs (test/*.spec.ts) use a real nats-server, sockets and HTTP. */
 module.exports = {
   testEnvironment: 'node',
-  testMatch: ['<rootDir>/{services,test,examples}/**/*.{test,spec}.ts'],
+  testMatch: ['<rootDir>/{services,deploy,test,examples}/**/*.{test,spec}.ts'],
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',
       {
         jsc: { parser: { syntax: 'typescript' }, target: 'es2023' },
-        module: { type: 'commonjs' },
+        // import() stays what it is, for the .mjs files of deploy/local.
+        module: { type: 'commonjs', ignoreDynamic: true },
         sourceMaps: 'inline',
       },
     ],

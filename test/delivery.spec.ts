@@ -1,7 +1,7 @@
-import { createServer } from 'node:net';
 import { startBroker, type Broker } from './support/broker.js';
 import { startConsumer, type Consumer } from './support/consumer.js';
 import { eventually } from './support/eventually.js';
+import { freePort } from './support/ports.js';
 import { startPublisher, type Publisher } from './support/publisher.js';
 import { spawnGateway, startTestGateway, subscribe } from './support/services.js';
 
@@ -17,15 +17,6 @@ function offsets(consumer: Consumer, node?: string): number[] {
 }
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
 
 describe('delivery', () => {
   let broker: Broker;

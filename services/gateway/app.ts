@@ -10,15 +10,19 @@ import { ensureStreams } from '../shared/streams.js';
 import type { GatewayConfig } from './config.js';
 import { resumeAt, type Cursor } from './delivery/cursor.js';
 import { CursorKeeper } from './delivery/cursorKeeper.js';
+import { CurrentEvents } from './delivery/currentEvents.js';
+import { DeadLetters } from './delivery/deadLetters.js';
 import { Deliverer } from './delivery/deliverer.js';
-import { nextOfSubject } from './delivery/log.js';
+import { EventLog } from './delivery/log.js';
 import { CONNECTIONS_PER_ORIGIN, Poster } from './delivery/post.js';
+import { HELD_LIMIT, type Served } from './delivery/served.js';
 import { Tail } from './delivery/tail.js';
 import { endpointAgent } from './endpoints/agent.js';
 import { checkEndpoint } from './endpoints/check.js';
 import { declareMetrics, type GatewayMetrics } from './metrics.js';
 import { createApi } from './routes/api.js';
 import { States } from './states.js';
+import { targetsOf } from './subscriptions/resource.js';
 import { SubscriptionStore } from './subscriptions/store.js';
 import { Subscriptions, Unavailable } from './subscriptions/subscriptions.js';
 
@@ -30,6 +34,7 @@ const RETRY_MS = 500;
 interface Loaded {
   subscriptions: Subscriptions;
   states: States;
+  deadLetters: DeadLetters;
 }
 
 /** Starts the gateway; resolves when it is ready. The API serves from the first moment, with 503 where it must. */
@@ -51,6 +56,7 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     isReady: () => loaded !== undefined && !life.isStopping,
     subscriptions: () => whenLoaded().subscriptions,
     currentState: async (node, path) => whenLoaded().states.current(node, path),
+    deadLetters: async (id) => whenLoaded().deadLetters.list(id),
     checkEndpoint: (endpoint) => checkEndpoint(agent, endpoint),
     policy: config.endpointPolicy,
     publicUrl: config.publicUrl,
@@ -85,25 +91,54 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
   };
   const store = new SubscriptionStore(buckets.subscriptions, jsm, config.scope);
 
-  const deliverer = new Deliverer({
+  const states = new States(broker, buckets.states);
+  const deadLetters = new DeadLetters(js, jsm);
+  const events = new EventLog(jsm, ({ seq, subject }, reason) => {
+    log.warn({ seq, subject, reason }, 'not an event, passed over');
+    metrics.badMessages.inc();
+  });
+  const stopping = new AbortController();
+  life.onStop('questions to nodes', () => stopping.abort());
+  const currentEvents = new CurrentEvents((node, path) => states.current(node, path), stopping.signal);
+
+  const deliverer: Deliverer = new Deliverer({
     clock,
     log,
-    async post(record, event, n, signal) {
+    random: Math.random,
+    maxAgeMs: config.maxEventAgeMs,
+    heldLimit: HELD_LIMIT,
+    events,
+    async attempt(record, item, info, signal) {
       const endTimer = metrics.attempts.startTimer();
-      const outcome = await poster.post(record, event, n, signal);
+      const outcome = await poster.post(record, item, info, signal);
       endTimer({ outcome: outcome.kind });
       return outcome;
     },
-    nextOfSubject: (subject, from) => nextOfSubject(jsm, subject, from),
-    onSettled(_record, _event, attempts) {
-      metrics.deliveries.inc({ attempts: attempts === 1 ? 'one' : 'several' });
+    askState: (node, path, onAsk) => currentEvents.of(node, path, onAsk),
+    targetsOf: ({ filter }) => targetsOf(filter, () => states.nodes()),
+    bury: (record, item, reason) => deadLetters.bury(record, item, reason, clock.now()),
+    onEnd(record, { event }, end) {
+      metrics.deliveries.inc({ outcome: end.kind === 'delivered' && end.attempts > 1 ? 'retried' : end.kind });
+      if (end.kind === 'too old')
+        log.warn({ subscription: record.id, event: event.id }, 'too old, given up for a newer one');
       keeper.changed();
     },
-    onBadMessage: () => metrics.badMessages.inc(),
+    onGap(record) {
+      log.error({ subscription: record.id }, 'the log has lost events that were due; sending the current states');
+      deliverer.sendStates(record.id);
+    },
+    onGone(record) {
+      log.warn({ subscription: record.id }, 'the endpoint answered 410: disabled until subscribed or pinged again');
+      void subscriptions.disable(record.id);
+    },
   });
   const tail = new Tail(
     { broker, jsm, clock, log },
-    { onMessage: (message) => deliverer.take(message), onNewStream: () => deliverer.startOver() },
+    {
+      onMessage: (message) => deliverer.take(message),
+      onLogInfo: (firstSeq) => (events.firstStored = firstSeq),
+      onNewStream: () => deliverer.startOver(),
+    },
   );
   const keeper = new CursorKeeper({
     bucket: buckets.cursors,
@@ -124,28 +159,44 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
     await ensureStreams(jsm, config.streams, { log });
     return { stream: await streamNow(jsm), records: await store.load(), cursor: await keeper.load() };
   });
-  const from = tailStart(before.cursor, before.stream);
-  let lowest = from;
+  const subscriptions = new Subscriptions(
+    {
+      scope: config.scope,
+      store,
+      deliverer,
+      tail,
+      now: () => clock.now(),
+      sendsInitialStates: config.sendsInitialStates,
+    },
+    before.records,
+  );
+  const position = tailStart(before.cursor, before.stream);
+  events.restart(position);
   for (const record of before.records) {
-    const resume = resumeAt(before.cursor, record, before.stream.created);
-    deliverer.add(record, resume);
-    lowest = Math.min(lowest, resume[0]);
+    deliverer.add(record, resumeAt(before.cursor, record, before.stream.created));
   }
   life.onStop('cursor', () => keeper.stop());
   life.onStop('deliveries', () => deliverer.stop(GRACE_MS));
-  tail.start(before.stream.created, lowest);
+  tail.start(before.stream.created, position);
   life.onStop('tail', () => tail.stop());
   await untilItWorks(deps, () => keeper.start());
 
-  const subscriptions = new Subscriptions(
-    { scope: config.scope, store, deliverer, tail, now: () => clock.now() },
-    before.records,
-  );
   metrics.subscriptions(() => subscriptions.size);
-  metrics.openLanes(() => deliverer.openLanes);
+  metrics.openLanes(() => sum(deliverer.all(), (served) => served.openLanes));
+  metrics.detached(() => sum(deliverer.all(), (served) => (served.isAttached ? 0 : 1)));
+  metrics.oldestAge(() => {
+    const oldest = Array.from(deliverer.all(), (served) => served.oldestStoredAtMs ?? Infinity).reduce(
+      (a, b) => Math.min(a, b),
+      Infinity,
+    );
+    return oldest === Infinity ? 0 : Math.max(0, clock.now() - oldest) / 1_000;
+  });
   metrics.tailPosition(() => tail.position);
-  return { subscriptions, states: new States(broker, buckets.states) };
+  return { subscriptions, states, deadLetters };
 }
+
+const sum = (served: Iterable<Served>, count: (one: Served) => number): number =>
+  Array.from(served, count).reduce((a, b) => a + b, 0);
 
 interface StreamNow {
   created: string;

@@ -20,6 +20,9 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
     apiPort: env.port('API_PORT', 8089),
     listenHost: env.optional('LISTEN_HOST'),
     endpointPolicy: env.choice('ENDPOINT_POLICY', ['cluster', 'local'], 'cluster'),
+    sendsInitialStates: env.choice('INITIAL_NOTIFICATION', ['true', 'false'], 'true') === 'true',
+    maxEventAgeMs:
+      env.integer('MAX_EVENT_AGE', 72 * 3_600, { min: 1, max: 10 ** 9, what: 'a number of seconds' }) * 1_000,
     dataNames: env.choice('V1_DATA_VERSION', DATA_VERSIONS, 'both'),
     broker: readBrokerSettings(env),
     streams: readStreamSettings(env),

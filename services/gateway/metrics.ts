@@ -4,8 +4,8 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 export const declareMetrics = (registry: Registry) => ({
   deliveries: new Counter({
     name: 'ptp_gateway_deliveries_total',
-    help: 'Events that a consumer has acknowledged, by whether the first attempt did.',
-    labelNames: ['attempts'] as const,
+    help: 'Deliveries that came to an end, by outcome; retried: delivered, but not with the first attempt.',
+    labelNames: ['outcome'] as const,
     registers: [registry],
   }),
   attempts: new Histogram({
@@ -29,6 +29,10 @@ export const declareMetrics = (registry: Registry) => ({
     gauge(registry, 'ptp_gateway_subscriptions', 'Subscriptions of this scope.', count),
   openLanes: (count: () => number) =>
     gauge(registry, 'ptp_gateway_open_lanes', 'Subscription and resource pairs with undelivered events.', count),
+  detached: (count: () => number) =>
+    gauge(registry, 'ptp_gateway_detached_subscriptions', 'Subscriptions that are behind the tail.', count),
+  oldestAge: (seconds: () => number) =>
+    gauge(registry, 'ptp_gateway_oldest_undelivered_seconds', 'Age of the oldest event that waits in a lane.', seconds),
   tailPosition: (position: () => number) =>
     gauge(registry, 'ptp_gateway_tail_sequence', 'Stream sequence of the last event read from the log.', position),
 });

@@ -1,7 +1,7 @@
 import type { KV } from '@nats-io/kv';
 import { NoRespondersError, RequestError, TimeoutError, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import type { CurrentState, NodeState, ResourceState } from '../shared/messages.js';
-import { nodeToken, querySubject } from '../shared/subjects.js';
+import { nodeOfToken, nodeToken, querySubject } from '../shared/subjects.js';
 
 /** A node answers from memory; one that takes longer is taken for gone. */
 const QUERY_MS = 500;
@@ -36,6 +36,13 @@ export class States {
       reason: reason ?? 'the node does not vouch for it',
       last: { data: state.data, time: heardAt(state, asOf) },
     };
+  }
+
+  /** The nodes that have ever written down a state. Rejects when the broker is away. */
+  async nodes(): Promise<string[]> {
+    const nodes: string[] = [];
+    for await (const key of await this.#written.keys()) nodes.push(nodeOfToken(key));
+    return nodes;
   }
 
   async #ask(node: string, path: string): Promise<Msg | undefined> {

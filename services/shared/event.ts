@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { CloudEvent } from 'cloudevents';
 import type { EventData } from './messages.js';
 
@@ -28,6 +29,10 @@ export const MAX_EVENT_BYTES = 65_536;
 export function makeEvent(fields: EventFields): PtpEvent {
   return new CloudEvent<EventData>({ ...fields, datacontenttype: 'application/json' }) as PtpEvent;
 }
+
+/** A creation context (W3C Trace Context), not sampled: whoever traces the event may decide otherwise. */
+export const newTraceparent = (): string =>
+  `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-00`;
 
 /** Structured JSON (content type application/cloudevents+json), readable with a plain `nats sub`. */
 export function encodeEvent(event: PtpEvent): string {

@@ -37,7 +37,7 @@ export function readStreamSettings(env: Env): StreamSettings {
 
 type Wanted = Partial<StreamConfig> & { name: string };
 
-/** What the streams and buckets must be like: the log first, then the buckets. */
+/** What the streams and buckets must be like: the log, the dead letters, the buckets. */
 export function wantedStreams({ replicas, eventsMaxBytes }: StreamSettings): Wanted[] {
   const events: Wanted = {
     name: bus.streams.events,
@@ -48,6 +48,18 @@ export function wantedStreams({ replicas, eventsMaxBytes }: StreamSettings): Wan
     max_age: nanos(72 * HOUR_MS),
     max_bytes: eventsMaxBytes,
     max_msg_size: MAX_EVENT_BYTES + MAX_HEADER_BYTES,
+    duplicate_window: nanos(10 * 60_000),
+    allow_direct: true,
+    num_replicas: replicas,
+  };
+  const deadLetters: Wanted = {
+    name: bus.streams.deadLetters,
+    subjects: [`${bus.subjects.deadLetters}.>`],
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    max_age: nanos(7 * 24 * HOUR_MS),
+    max_bytes: BUCKET_BYTES,
     duplicate_window: nanos(10 * 60_000),
     allow_direct: true,
     num_replicas: replicas,
@@ -65,7 +77,7 @@ export function wantedStreams({ replicas, eventsMaxBytes }: StreamSettings): Wan
     allow_rollup_hdrs: false,
     num_replicas: replicas,
   });
-  return [events, ...Object.values(bus.buckets).map(bucket)];
+  return [events, deadLetters, ...Object.values(bus.buckets).map(bucket)];
 }
 
 /**

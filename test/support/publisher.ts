@@ -1,8 +1,8 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { bus } from '../../services/shared/contract/bus.js';
-import { encodeEvent, makeEvent, type PtpEvent } from '../../services/shared/event.js';
+import { encodeEvent, makeEvent, newTraceparent, type PtpEvent } from '../../services/shared/event.js';
 import { eventSubject, resourceAddress } from '../../services/shared/subjects.js';
 
 export interface Publisher {
@@ -39,7 +39,7 @@ export async function startPublisher(brokerUrl: string): Promise<Publisher> {
         type,
         time: new Date().toISOString(),
         sequence: String(sequence),
-        traceparent: `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-00`,
+        traceparent: newTraceparent(),
         data: {
           version: '1.0',
           values: [value('notification', 'enumeration', state), value('metric', 'decimal64.3', String(offset))],

@@ -54,16 +54,24 @@ export async function startTestGateway(brokerUrl: string, vars: Record<string, s
 export async function spawnGateway(
   brokerUrl: string,
   apiPort: number,
+  vars: Record<string, string> = {},
 ): Promise<{ api: string; kill(signal: NodeJS.Signals): Promise<number | null> }> {
   const main = join(__dirname, '../../dist/services/gateway/main.js');
   if (!existsSync(main)) throw new Error(`${main} is not there: run npm run build first`);
-  const env = { PATH: process.env['PATH'], ...gatewayVars(brokerUrl), API_PORT: String(apiPort), LOG_LEVEL: 'warn' };
+  const env = {
+    PATH: process.env['PATH'],
+    ...gatewayVars(brokerUrl),
+    API_PORT: String(apiPort),
+    LOG_LEVEL: 'warn',
+    ...vars,
+  };
   const child: ChildProcess = spawn(process.execPath, [main], { env, stdio: 'ignore' });
   const url = `http://127.0.0.1:${apiPort}`;
   await eventually(async () => (await fetch(`${url}/readyz`)).ok);
   return {
     api: `${url}/api/ocloudNotifications/v1`,
     async kill(signal) {
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
       const gone = new Promise<number | null>((resolve) => child.once('exit', resolve));
       child.kill(signal);
       return gone;

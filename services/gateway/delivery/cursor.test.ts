@@ -5,36 +5,39 @@ const cursor = (subs: Cursor['subs'], tail = 100): Cursor => ({ epoch: 'e', n: 1
 const record = (start: number, stream = STREAM) => ({ id: 's1', start, stream });
 
 describe('subscriptionCursor', () => {
-  it('needs no entry when everything up to the tail is settled', () => {
-    expect(subscriptionCursor(100, 40, [])).toBeUndefined();
-  });
-
-  it('names the open lanes', () => {
-    expect(subscriptionCursor(100, 40, [['a', 90]])).toEqual([100, { a: 90 }]);
-  });
-
-  it('keeps what was settled beyond the tail while the tail reads older events again', () => {
-    expect(subscriptionCursor(100, 140, [])).toEqual([140, {}]);
-    expect(subscriptionCursor(100, 140, [['a', 90]])).toEqual([140, { a: 90 }]);
+  it.each([
+    [
+      'needs no entry when everything up to the tail is settled',
+      100,
+      { hi: 100, open: [], owesStates: false },
+      undefined,
+    ],
+    ['names the open lanes', 100, { hi: 100, open: [['a', 90] as const], owesStates: false }, [100, { a: 90 }]],
+    ['says how far a detached subscription has read', 100, { hi: 60, open: [], owesStates: false }, [60, {}]],
+    ['keeps what was settled beyond the tail', 100, { hi: 140, open: [], owesStates: false }, [140, {}]],
+    ['remembers that current states are owed', 100, { hi: 100, open: [], owesStates: true }, [100, {}, true]],
+  ])('%s', (_, tail, served, expected) => {
+    expect(subscriptionCursor(tail, served)).toEqual(expected);
   });
 
   it('falls back to the lowest unsettled event when too many lanes are open', () => {
     const open = Array.from({ length: MAX_OPEN_LANES + 1 }, (_, i) => [`s${i}`, 50 + i] as const);
-    expect(subscriptionCursor(200, 0, open)).toEqual([49, {}]);
+    expect(subscriptionCursor(9_000, { hi: 9_000, open, owesStates: false })).toEqual([49, {}]);
   });
 });
 
 describe('resumeAt', () => {
   it.each([
-    ['a subscription without an entry goes on at the tail', cursor({}), record(10), [100, {}]],
-    ['open lanes go on where they were', cursor({ s1: [100, { a: 90 }] }), record(10), [100, { a: 90 }]],
-    ['a subscription made after the save starts at its own position', cursor({}), record(120), [120, {}]],
+    ['a subscription without an entry goes on at the tail', cursor({}), record(10), [100, {}, false]],
+    ['open lanes go on where they were', cursor({ s1: [100, { a: 90 }] }), record(10), [100, { a: 90 }, false]],
+    ['a subscription made after the save starts at its own position', cursor({}), record(120), [120, {}, false]],
+    ['owed current states stay owed', cursor({ s1: [80, {}, true] }), record(10), [80, {}, true]],
     ['without a cursor it starts at its own position', undefined, record(7), [7, {}]],
     [
       'an entry of an earlier life with the same id does not count',
       cursor({ s1: [60, { a: 50 }] }),
       record(110),
-      [110, {}],
+      [110, {}, false],
     ],
   ])('%s', (_, saved, made, expected) => {
     expect(resumeAt(saved, made, STREAM)).toEqual(expected);

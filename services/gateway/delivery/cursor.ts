@@ -11,27 +11,35 @@ export interface Cursor {
   stream: string;
   /** A subscription that `subs` does not name is settled up to here. */
   tail: number;
-  /** Subscription id → settled up to `hi`, but for the open lanes: subject → first sequence that may be unsettled. */
+  /**
+   * Subscription id → settled up to `hi`, but for the open lanes: subject → first sequence that may be unsettled; and
+   * true when current states are still owed.
+   */
   subs: Record<string, SubscriptionCursor>;
 }
 
-export type SubscriptionCursor = [hi: number, open: Record<string, number>];
+export type SubscriptionCursor = [hi: number, open: Record<string, number>, owesStates?: boolean];
 
-/** Open lanes that are named for one subscription; with more, `hi` falls back and some events are repeated. */
-export const MAX_OPEN_LANES = 64;
+/**
+ * Open lanes that are named for one subscription; with more, `hi` falls back and some events are repeated after a
+ * restart. A subscription holds so many events at most that only a storm comes near.
+ */
+export const MAX_OPEN_LANES = 1_024;
 
 /**
  * One subscription's entry, or undefined when everything up to `tail` is settled and nothing more.
- * @param hi everything up to here was settled when it was resumed; beyond `tail` while the tail reads older events again
+ * @param served `hi`: what is beyond has not been taken yet, or was settled in an earlier life; `open`: the lanes with
+ * unsettled events
  */
 export function subscriptionCursor(
   tail: number,
-  hi: number,
-  open: readonly (readonly [subject: string, firstUnsettled: number])[],
+  served: { hi: number; open: readonly (readonly [subject: string, firstUnsettled: number])[]; owesStates: boolean },
 ): SubscriptionCursor | undefined {
-  if (open.length === 0 && hi <= tail) return undefined;
-  if (open.length > MAX_OPEN_LANES) return [Math.min(...open.map(([, first]) => first)) - 1, {}];
-  return [Math.max(tail, hi), Object.fromEntries(open)];
+  const { hi, open, owesStates } = served;
+  if (open.length === 0 && hi === tail && !owesStates) return undefined;
+  const owed: [true] | [] = owesStates ? [true] : [];
+  if (open.length > MAX_OPEN_LANES) return [Math.min(...open.map(([, first]) => first)) - 1, {}, ...owed];
+  return [hi, Object.fromEntries(open), ...owed];
 }
 
 /**
@@ -46,6 +54,7 @@ export function resumeAt(
 ): SubscriptionCursor {
   const start = record.stream === stream ? record.start : 0;
   if (cursor?.stream !== stream) return [start, {}];
-  const [hi, open] = cursor.subs[record.id] ?? [cursor.tail, {}];
-  return start > hi ? [start, {}] : [hi, open];
+  const [hi, open, owesStates = false] = cursor.subs[record.id] ?? [cursor.tail, {}];
+  // An entry that is not beyond the start is one of an earlier subscription with the same id.
+  return start >= hi ? [start, {}, owesStates] : [hi, open, owesStates];
 }

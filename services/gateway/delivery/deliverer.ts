@@ -1,55 +1,34 @@
-import type { Clock } from '../../shared/clock.js';
-import { BadEvent } from '../../shared/event.js';
 import type { Logger } from '../../shared/log.js';
-import { BadName } from '../../shared/subjects.js';
 import { SubscriptionIndex } from '../subscriptions/index.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import type { SubscriptionCursor } from './cursor.js';
-import { loggedEvent, type LoggedEvent } from './log.js';
-import type { Outcome } from './post.js';
-import { Served, type Serving } from './served.js';
-import { Slots } from './slots.js';
+import type { EventLog } from './log.js';
+import { Served, type Serving, type Target } from './served.js';
 import type { TailMessage } from './tail.js';
 
-/** Lanes that read from the log at the same time. */
-const READS_AT_ONCE = 64;
-
-export interface DelivererDeps {
-  clock: Clock;
+export interface DelivererDeps extends Serving {
   log: Logger;
-  post: (record: SubscriptionRecord, event: LoggedEvent, n: number, signal: AbortSignal) => Promise<Outcome>;
-  /** The next message of a subject at or after a position. */
-  nextOfSubject: (subject: string, from: number) => Promise<{ seq: number; data: Uint8Array } | undefined>;
-  onSettled: (record: SubscriptionRecord, event: LoggedEvent, attempts: number) => void;
-  /** A message that is none of our events: counted, and nothing else comes of it. */
-  onBadMessage: () => void;
+  events: EventLog;
+  /** The resources of known nodes that a subscription is about; rejects while the broker is away. */
+  targetsOf: (record: SubscriptionRecord) => Target[] | Promise<Target[]>;
 }
 
 /** Hands every event of the tail to the subscriptions that match, and knows how far each has been served. */
 export class Deliverer {
   readonly #deps: DelivererDeps;
-  readonly #serving: Serving;
   readonly #index = new SubscriptionIndex<Served>();
   readonly #served = new Map<string, Served>();
-  readonly #reads = new Slots(READS_AT_ONCE);
-  readonly #stopping = new AbortController();
 
   constructor(deps: DelivererDeps) {
     this.#deps = deps;
-    this.#serving = {
-      clock: deps.clock,
-      log: deps.log,
-      attempt: deps.post,
-      readNext: (subject, from) => this.#readNext(subject, from),
-      onSettled: deps.onSettled,
-    };
   }
 
-  /** Starts to serve a subscription from where it left off. */
+  /** Starts to serve a subscription from where it left off. A disabled one only keeps its place. */
   add(record: SubscriptionRecord, resume: SubscriptionCursor): void {
-    const served = new Served(record, resume, this.#serving);
+    const served = new Served(record, resume, this.#deps);
     this.#served.set(record.id, served);
     this.#index.add(served);
+    if (served.owedStatesBefore) this.sendStates(record.id);
   }
 
   /** What is sent from now on follows the changed record. */
@@ -67,19 +46,42 @@ export class Deliverer {
     await served.stop(0);
   }
 
+  /** Nothing is sent to it until `enable`; it keeps its place. */
+  async disable(record: SubscriptionRecord): Promise<void> {
+    const served = this.#served.get(record.id);
+    if (served === undefined) return;
+    served.record = record;
+    await served.stop(0);
+  }
+
+  /** Goes on where it was disabled. */
+  async enable(record: SubscriptionRecord): Promise<void> {
+    const { position } = this.#deps.events;
+    const resume = this.#served.get(record.id)?.cursor(position) ?? [position, {}];
+    await this.remove(record.id);
+    this.add(record, resume);
+  }
+
+  /** Has the current state of everything a subscription is about sent to it. */
+  sendStates(id: string): void {
+    const served = this.#served.get(id);
+    served?.sendStates(() => this.#deps.targetsOf(served.record));
+  }
+
   /** From the tail, in order. */
   take(message: TailMessage): void {
-    const event = this.#read(message);
+    const event = this.#deps.events.append(message);
     if (event === undefined) return;
     for (const served of this.#index.match(event.node, event.path)) served.take(event);
   }
 
-  /** The log was replaced: every subscription starts at the beginning of the new one. */
+  /** The log was replaced: every subscription starts at the beginning of the new one, and is told what is true now. */
   startOver(): void {
+    this.#deps.events.restart(0);
     const records = Array.from(this.#served.values(), ({ record }) => record);
     for (const record of records) {
       void this.remove(record.id);
-      this.add(record, [0, {}]);
+      this.add(record, [0, {}, true]);
     }
   }
 
@@ -91,41 +93,13 @@ export class Deliverer {
     }
   }
 
-  get openLanes(): number {
-    let lanes = 0;
-    for (const served of this.#served.values()) lanes += served.openLanes;
-    return lanes;
+  /** What the subscriptions are up to, for the gauges. */
+  *all(): Generator<Served> {
+    yield* this.#served.values();
   }
 
   /** No new attempts; running ones have `graceMs` to end. */
   async stop(graceMs: number): Promise<void> {
-    this.#stopping.abort();
     await Promise.all([...this.#served.values()].map((served) => served.stop(graceMs)));
-  }
-
-  async #readNext(subject: string, from: number): Promise<LoggedEvent | undefined> {
-    const giveBack = await this.#reads.take(this.#stopping.signal);
-    try {
-      for (let at = from; ;) {
-        const message = await this.#deps.nextOfSubject(subject, at);
-        if (message === undefined) return undefined;
-        const event = this.#read({ subject, ...message });
-        if (event !== undefined) return event;
-        at = message.seq + 1;
-      }
-    } finally {
-      giveBack?.();
-    }
-  }
-
-  #read({ seq, subject, data }: TailMessage): LoggedEvent | undefined {
-    try {
-      return loggedEvent(seq, subject, data);
-    } catch (err) {
-      if (!(err instanceof BadEvent) && !(err instanceof BadName)) throw err;
-      this.#deps.log.warn({ seq, subject, reason: err.message }, 'not an event, passed over');
-      this.#deps.onBadMessage();
-      return undefined;
-    }
   }
 }

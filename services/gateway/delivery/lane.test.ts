@@ -1,41 +1,57 @@
-import fc from 'fast-check';
 import type { PtpEvent } from '../../shared/event.js';
 import { LANE_LIMIT, Lane } from './lane.js';
 import type { LoggedEvent } from './log.js';
 
+const event = (sequence: number): PtpEvent => ({ sequence: String(sequence) }) as PtpEvent;
 const logged = (seq: number, sequence = seq): LoggedEvent => ({
   seq,
   subject: 'ptp.events.n1.sync.ptp-status.lock-state',
   node: 'n1',
   path: '/sync/ptp-status/lock-state',
-  event: { sequence: String(sequence) } as PtpEvent,
+  storedAtMs: 0,
+  event: event(sequence),
 });
 
+/** Settles everything that can be begun, and gives the sequences. */
+function drain(lane: Lane): string[] {
+  const sequences: string[] = [];
+  for (let item = lane.begin(); item !== undefined; item = lane.begin()) {
+    sequences.push(`${item.logged === undefined ? 'state ' : ''}${item.event.sequence}`);
+    lane.settle();
+  }
+  return sequences;
+}
+
 describe('a lane', () => {
-  it('gives what the tail offered, in order', () => {
+  it('gives one event at a time, in order', () => {
     const lane = new Lane(10);
     lane.offer(logged(11));
     lane.offer(logged(15));
-    expect(lane.head?.seq).toBe(11);
+    expect(lane.begin()?.logged?.seq).toBe(11);
+    expect(lane.begin()).toBeUndefined();
+    expect(lane.isSuperseded).toBe(true);
     lane.settle();
-    expect(lane.head?.seq).toBe(15);
+    expect(lane.begin()?.logged?.seq).toBe(15);
+    expect(lane.isSuperseded).toBe(false);
+    expect(lane.firstUnsettled).toBe(12);
     lane.settle();
-    expect(lane.head).toBeUndefined();
-    expect(lane.readFrom).toBeUndefined();
     expect(lane.firstUnsettled).toBeUndefined();
+    expect(lane.isIdle).toBe(true);
   });
 
   it('remembers only that there is more when it is full, and asks the log for it', () => {
     const lane = new Lane(0);
     for (let seq = 1; seq <= LANE_LIMIT + 5; seq += 1) lane.offer(logged(seq));
-    for (let seq = 1; seq <= LANE_LIMIT; seq += 1) {
-      expect(lane.readFrom).toBeUndefined();
-      expect(lane.head?.seq).toBe(seq);
-      lane.settle();
-    }
-    expect(lane.head).toBeUndefined();
+    expect(lane.length).toBe(LANE_LIMIT);
+    expect(lane.readFrom).toBeUndefined();
+    expect(drain(lane)).toHaveLength(LANE_LIMIT);
     expect(lane.readFrom).toBe(LANE_LIMIT + 1);
     expect(lane.firstUnsettled).toBe(LANE_LIMIT + 1);
+    for (let from = lane.readFrom; from !== undefined; from = lane.readFrom) {
+      lane.read(logged(from));
+      expect(drain(lane)).toEqual([String(from)]);
+    }
+    expect(lane.isIdle).toBe(true);
   });
 
   it('drops a sequence that it has already had', () => {
@@ -43,71 +59,88 @@ describe('a lane', () => {
     lane.offer(logged(1, 7));
     lane.offer(logged(2, 7));
     lane.offer(logged(3, 8));
-    expect(lane.head?.seq).toBe(1);
+    expect(drain(lane)).toEqual(['7', '8']);
+    expect(lane.missed).toBe(0);
+  });
+
+  it('counts what its sequences show to be missing, until the consumer has been told', () => {
+    const lane = new Lane(0);
+    lane.offer(logged(1, 7));
+    lane.offer(logged(2, 11));
+    expect(lane.missed).toBe(3);
+    lane.told();
+    expect(lane.missed).toBe(0);
+    lane.offer(logged(3, 1_700_000_000_000));
+    expect(lane.missed).toBe(0);
+  });
+
+  it('holds nothing but the event that fails, and reads the rest again', () => {
+    const lane = new Lane(0);
+    for (const seq of [1, 2, 3]) lane.offer(logged(seq));
+    lane.begin();
+    lane.park();
+    expect(lane.length).toBe(1);
+    lane.offer(logged(4));
+    expect(lane.length).toBe(1);
+    expect(lane.firstUnsettled).toBe(1);
     lane.settle();
-    expect(lane.head?.seq).toBe(3);
+    expect(lane.readFrom).toBe(2);
+    expect(lane.missed).toBe(0);
   });
 
   it('goes on behind what retention took', () => {
     const lane = new Lane(4, 20);
     expect(lane.readFrom).toBe(5);
     lane.read(undefined);
-    expect(lane.readFrom).toBeUndefined();
-    expect(lane.firstUnsettled).toBeUndefined();
+    expect(lane.isIdle).toBe(true);
     lane.offer(logged(21));
-    expect(lane.head?.seq).toBe(21);
+    expect(drain(lane)).toEqual(['21']);
   });
 
-  it('settles every event of the log once and in order, however tail, log and consumer interleave', () => {
-    type Step = 'publish' | 'tail' | 'serve';
-    const steps = fc.array(
-      fc.oneof(
-        { weight: 4, arbitrary: fc.constant<Step>('publish') },
-        { weight: 4, arbitrary: fc.constant<Step>('tail') },
-        { weight: 3, arbitrary: fc.constant<Step>('serve') },
-      ),
-      { maxLength: 400 },
-    );
-    // Some events are in the log before the lane begins to look, as after a restart.
-    fc.assert(
-      fc.property(steps, fc.integer({ min: 0, max: 40 }), (schedule, before) => {
-        const log: number[] = [];
-        const publish = (): void => void log.push((log.at(-1) ?? 0) + 1 + (log.length % 3));
-        for (let i = 0; i < before; i += 1) publish();
-        const lane = new Lane(0, log.at(-1) ?? 0);
-        let tailed = before;
-        const settled: number[] = [];
-        const tail = (): void => {
-          const seq = log[tailed];
-          if (seq === undefined) return;
-          tailed += 1;
-          lane.offer(logged(seq));
-        };
-        const serve = (): boolean => {
-          if (lane.head !== undefined) {
-            settled.push(lane.head.seq);
-            lane.settle();
-            return true;
-          }
-          const from = lane.readFrom;
-          if (from === undefined) return false;
-          const next = log.find((seq) => seq >= from);
-          lane.read(next === undefined ? undefined : logged(next));
-          return true;
-        };
-        for (const step of schedule) {
-          if (step === 'publish') publish();
-          else if (step === 'tail') tail();
-          else serve();
-          const first = lane.firstUnsettled;
-          const owed = log.slice(0, tailed).filter((seq) => !settled.includes(seq));
-          // A cursor made of the lane now would lose nothing.
-          expect(owed.every((seq) => first !== undefined && seq >= first)).toBe(true);
-        }
-        while (tailed < log.length) tail();
-        while (serve());
-        expect(settled).toEqual(log);
-      }),
-    );
+  describe('that awaits the current state', () => {
+    it('gives the state first, then every event after the sequence it names', () => {
+      const lane = new Lane(0);
+      lane.awaitState();
+      for (const sequence of [4, 5, 6]) lane.offer(logged(sequence));
+      expect(lane.begin()).toBeUndefined();
+      lane.state(event(5));
+      expect(drain(lane)).toEqual(['state 5', '6']);
+    });
+
+    it('goes on without a state when there is none', () => {
+      const lane = new Lane(0);
+      lane.awaitState();
+      lane.offer(logged(4));
+      lane.state(undefined);
+      expect(drain(lane)).toEqual(['4']);
+    });
+
+    it('puts the state behind an event that is on its way, and drops an older one', () => {
+      const lane = new Lane(0);
+      lane.offer(logged(4));
+      lane.offer(logged(5));
+      lane.begin();
+      lane.awaitState();
+      lane.state(event(5));
+      lane.settle();
+      expect(drain(lane)).toEqual(['state 5']);
+
+      lane.state(event(4));
+      expect(drain(lane)).toEqual([]);
+      lane.state(event(5));
+      expect(lane.owesState).toBe(true);
+      expect(drain(lane)).toEqual(['state 5']);
+    });
+
+    it('does not read what the state covers', () => {
+      const lane = new Lane(0, 9);
+      lane.awaitState();
+      expect(lane.readFrom).toBeUndefined();
+      lane.state(event(8));
+      expect(drain(lane)).toEqual(['state 8']);
+      lane.read(logged(7));
+      lane.read(logged(9));
+      expect(drain(lane)).toEqual(['9']);
+    });
   });
 });

@@ -3,10 +3,20 @@ import type { LoggedEvent } from './log.js';
 /** Events a lane holds at most; what comes beyond is read from the log when its turn has come. */
 export const LANE_LIMIT = 16;
 
+/** A jump of `sequence` beyond this is a collector that lost its count, not missed events. */
+const LARGEST_GAP = 1_000_000n;
+
+/** What is delivered: an event of the log, or the node's current state. */
+export interface Item {
+  event: LoggedEvent['event'];
+  /** Position in the log; absent for a current state. */
+  logged?: LoggedEvent;
+}
+
 /**
  * The order of one subscription's events of one subject. The lane holds the next few events; when more come than it
  * holds, it remembers only that they exist, and they are read from the log by subject, one after the other, until the
- * lane has caught up with the tail. All positions are stream sequences.
+ * lane has caught up. All positions are stream sequences.
  */
 export class Lane {
   /** Everything up to here is settled. */
@@ -15,8 +25,15 @@ export class Lane {
   #taken: number;
   /** The newest event that is known to be in the log. */
   #newest: number;
+  /** Of the last event that was taken, and of the last that was begun. */
   #lastSequence = -1n;
-  readonly #queue: LoggedEvent[] = [];
+  #startedSequence = -1n;
+  #queue: Item[] = [];
+  #isAwaitingState = false;
+  #isBusy = false;
+  /** The item that was begun fails: nothing else is held meanwhile. */
+  #isParked = false;
+  #missed = 0;
 
   /**
    * @param settled where the lane begins: everything up to here is settled
@@ -28,58 +45,136 @@ export class Lane {
     this.#newest = Math.max(settled, newest);
   }
 
-  /** From the tail: the next event of this subject. One that was taken already is nothing new. */
+  /** The next event of this subject. One that was taken already is nothing new. */
   offer(event: LoggedEvent): void {
     if (event.seq <= this.#taken) return;
     const caughtUp = this.#taken >= this.#newest;
     this.#newest = Math.max(this.#newest, event.seq);
-    if (caughtUp && this.#queue.length < LANE_LIMIT) this.#take(event);
+    if (caughtUp && this.#queue.length < (this.#isParked ? 1 : LANE_LIMIT)) this.#take(event);
   }
 
-  /** From the log: the first event of this subject after `readFrom`, or undefined when there is none. */
+  /** From the log: the first event of this subject at or after `readFrom`; undefined when there is none. */
   read(event: LoggedEvent | undefined): void {
-    if (event === undefined) this.#taken = this.#newest;
-    else if (event.seq > this.#taken) {
-      this.#newest = Math.max(this.#newest, event.seq);
-      this.#take(event);
-    }
+    // What lies beyond will be offered: taken now, it would be taken twice when the lane has closed by then.
+    if (event === undefined || event.seq > this.#newest) this.#taken = this.#newest;
+    else if (event.seq > this.#taken) this.#take(event);
     this.#settleUpToQueue();
   }
 
-  /** The event whose turn it is. */
-  get head(): LoggedEvent | undefined {
-    return this.#queue[0];
+  /** Nothing more is started until the node has been asked for its current state. */
+  awaitState(): void {
+    this.#isAwaitingState = true;
+  }
+
+  get isAwaitingState(): boolean {
+    return this.#isAwaitingState;
+  }
+
+  /**
+   * The node's answer: current to the sequence of its last event, so events up to that one are not needed any more.
+   * An answer older than what was started already is dropped; so is none.
+   */
+  state(event: LoggedEvent['event'] | undefined): void {
+    this.#isAwaitingState = false;
+    if (event === undefined) return;
+    const sequence = BigInt(event.sequence);
+    if (sequence < this.#startedSequence) return;
+    const busy = this.#isBusy ? 1 : 0;
+    const newer = this.#queue.slice(busy).filter((item) => BigInt(item.event.sequence) > sequence);
+    this.#queue = [...this.#queue.slice(0, busy), { event }, ...newer];
+    if (sequence > this.#lastSequence) this.#lastSequence = sequence;
+  }
+
+  /** Takes up the item whose turn it is, until `settle`. */
+  begin(): Item | undefined {
+    if (this.#isAwaitingState || this.#isBusy) return undefined;
+    const [item] = this.#queue;
+    if (item === undefined) return undefined;
+    this.#isBusy = true;
+    this.#startedSequence = BigInt(item.event.sequence);
+    return item;
+  }
+
+  /** The item that was begun has failed and will be tried again: what comes after it is left to the log. */
+  park(): void {
+    this.#isParked = true;
+    const [head, ...rest] = this.#queue;
+    if (head === undefined || rest.every(({ logged }) => logged === undefined)) return;
+    this.#queue = [head, ...rest.filter(({ logged }) => logged === undefined)];
+    this.#taken = head.logged?.seq ?? this.#settled;
+    this.#lastSequence = this.#queue.map(({ event }) => BigInt(event.sequence)).reduce((a, b) => (a > b ? a : b));
+  }
+
+  /** The item that was begun is settled. */
+  settle(): void {
+    this.#isBusy = false;
+    this.#isParked = false;
+    const logged = this.#queue.shift()?.logged;
+    if (logged !== undefined) this.#settled = logged.seq;
+    this.#settleUpToQueue();
   }
 
   /** When nothing is queued but more is in the log: the position to read from. */
   get readFrom(): number | undefined {
-    return this.#queue.length === 0 && this.#taken < this.#newest ? this.#taken + 1 : undefined;
+    const isEmpty = this.#queue.length === 0 && !this.#isAwaitingState;
+    return isEmpty && this.#taken < this.#newest ? this.#taken + 1 : undefined;
   }
 
-  /** The head is settled. */
-  settle(): void {
-    const event = this.#queue.shift();
-    if (event === undefined) return;
-    this.#settled = event.seq;
-    this.#settleUpToQueue();
+  /** Whether there is a newer event than the one whose turn it is. */
+  get isSuperseded(): boolean {
+    return this.#queue.length > 1 || this.#taken < this.#newest;
   }
 
-  /** The first sequence that may be unsettled, or undefined when the lane has nothing left to do. */
+  /** The first sequence that may be unsettled, or undefined when the lane has nothing left to deliver from the log. */
   get firstUnsettled(): number | undefined {
-    if (this.#queue.length === 0 && this.#taken >= this.#newest) return undefined;
-    return this.#settled + 1;
+    const isDone = this.#taken >= this.#newest && !this.#queue.some(({ logged }) => logged !== undefined);
+    return isDone ? undefined : this.#settled + 1;
   }
 
-  #take(event: LoggedEvent): void {
-    this.#taken = event.seq;
+  /** A current state waits to be delivered, or is still asked for. */
+  get owesState(): boolean {
+    return this.#isAwaitingState || this.#queue.some(({ logged }) => logged === undefined);
+  }
+
+  /** When the first event that waits was stored, ms since 1970. */
+  get oldestStoredAtMs(): number | undefined {
+    return this.#queue.find(({ logged }) => logged !== undefined)?.logged?.storedAtMs;
+  }
+
+  get isIdle(): boolean {
+    return this.#queue.length === 0 && this.#taken >= this.#newest && !this.#isAwaitingState;
+  }
+
+  get length(): number {
+    return this.#queue.length;
+  }
+
+  /** An event was given up: the next delivery says how many. */
+  miss(count: number): void {
+    this.#missed += count;
+  }
+
+  get missed(): number {
+    return this.#missed;
+  }
+
+  /** The consumer has been told. */
+  told(): void {
+    this.#missed = 0;
+  }
+
+  #take(logged: LoggedEvent): void {
+    this.#taken = logged.seq;
     // A sequence that came before is a repeat that the broker did not recognise.
-    const sequence = BigInt(event.event.sequence);
+    const sequence = BigInt(logged.event.sequence);
     if (sequence <= this.#lastSequence) return this.#settleUpToQueue();
+    const gap = sequence - this.#lastSequence - 1n;
+    if (this.#lastSequence >= 0n && gap > 0n && gap <= LARGEST_GAP) this.miss(Number(gap));
     this.#lastSequence = sequence;
-    this.#queue.push(event);
+    this.#queue.push({ event: logged.event, logged });
   }
 
   #settleUpToQueue(): void {
-    if (this.#queue.length === 0) this.#settled = this.#taken;
+    if (!this.#queue.some(({ logged }) => logged !== undefined)) this.#settled = this.#taken;
   }
 }

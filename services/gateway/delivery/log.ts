@@ -1,7 +1,10 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { bus } from '../../shared/contract/bus.js';
-import { decodeEvent, type PtpEvent } from '../../shared/event.js';
-import { resourceAddress, resourceOfSubject } from '../../shared/subjects.js';
+import { BadEvent, decodeEvent, type PtpEvent } from '../../shared/event.js';
+import { BadName, eventSubject, nodeToken, resourceAddress, resourceOfSubject } from '../../shared/subjects.js';
+import { RESOURCES, type ResourceFilter } from '../subscriptions/resource.js';
+import { Ring } from './ring.js';
+import type { TailMessage } from './tail.js';
 
 /** An event with its place in the log. */
 export interface LoggedEvent {
@@ -11,21 +14,109 @@ export interface LoggedEvent {
   node: string;
   /** Resource path without the node. */
   path: string;
+  /** When the broker stored it, ms since 1970. */
+  storedAtMs: number;
   event: PtpEvent;
 }
 
-/** Reads a message of the stream. Throws BadEvent or BadName when it is none of our events. */
-export function loggedEvent(seq: number, subject: string, data: Uint8Array): LoggedEvent {
-  const { node, path } = resourceOfSubject(subject);
-  return { seq, subject, node, path, event: decodeEvent(data, resourceAddress(node, path)) };
+/** Which subjects of the log somebody reads. */
+export interface SubjectFilter {
+  /** For the broker, perhaps with wildcards. */
+  subject: string;
+  matches: (subject: string) => boolean;
 }
 
-/** The next message of a subject at or after a position, or undefined. */
-export async function nextOfSubject(
-  jsm: JetStreamManager,
-  subject: string,
-  from: number,
-): Promise<{ seq: number; data: Uint8Array } | undefined> {
-  const found = await jsm.direct.getMessage(bus.streams.events, { seq: from, next_by_subj: subject });
-  return found === null ? undefined : { seq: found.seq, data: found.data };
+/** One subject alone. */
+export const oneSubject = (subject: string): SubjectFilter => ({ subject, matches: (other) => other === subject });
+
+/** The subjects of a subscription's resources. */
+export function subjectsOf({ node, path }: ResourceFilter): SubjectFilter {
+  if (node !== '*' && RESOURCES.includes(path)) return oneSubject(eventSubject(node, path));
+  const tokens = path.slice(1).replaceAll('/', '.');
+  const below = RESOURCES.includes(path) ? tokens : `${tokens}.>`;
+  const prefix = `${bus.subjects.events}.`;
+  const start = node === '*' ? undefined : `${prefix}${nodeToken(node)}.`;
+  return {
+    subject: `${start ?? `${prefix}*.`}${below}`,
+    matches(subject) {
+      if (start !== undefined && !subject.startsWith(start)) return false;
+      const rest = subject.slice(subject.indexOf('.', prefix.length) + 1);
+      return rest === tokens || rest.startsWith(`${tokens}.`);
+    },
+  };
+}
+
+/** The log as deliveries read it: its recent part from memory, the rest from the broker. */
+export class EventLog {
+  readonly #jsm: JetStreamManager;
+  readonly #onBadMessage: (message: TailMessage, reason: string) => void;
+  #ring = new Ring(0);
+  #position = 0;
+  /** Retention has taken what is before this, as far as the broker has said. */
+  firstStored = 0;
+
+  /** @param onBadMessage told of what is none of our events; it is passed over */
+  constructor(jsm: JetStreamManager, onBadMessage: (message: TailMessage, reason: string) => void) {
+    this.#jsm = jsm;
+    this.#onBadMessage = onBadMessage;
+  }
+
+  /** The tail's: everything up to here has been handed on. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** The tail starts, or starts over, after a position. */
+  restart(position: number): void {
+    this.#ring = new Ring(position);
+    this.#position = position;
+  }
+
+  /** From the tail, in order. Gives the event, or undefined when it is none. */
+  append(message: TailMessage): LoggedEvent | undefined {
+    this.#ring.push(message);
+    this.#position = message.seq;
+    return this.#read(message);
+  }
+
+  /** The first matching event at or after a position that is still in memory. */
+  recent({ matches }: SubjectFilter, from: number): LoggedEvent | 'none' | 'older' {
+    for (let at = from; ;) {
+      const found = this.#ring.next(matches, at);
+      if (found === 'none' || found === 'older') return found;
+      // Bad ones were reported when the tail brought them.
+      const event = readEvent(found);
+      if (!(event instanceof Error)) return event;
+      at = found.seq + 1;
+    }
+  }
+
+  /** The first matching event at or after a position that the broker has. Rejects while it is away. */
+  async stored({ subject }: SubjectFilter, from: number): Promise<LoggedEvent | undefined> {
+    for (let at = from; ;) {
+      const found = await this.#jsm.direct.getMessage(bus.streams.events, { seq: at, next_by_subj: subject });
+      if (found === null) return undefined;
+      const message = { seq: found.seq, subject: found.subject, data: found.data, storedAtMs: found.time.getTime() };
+      const event = this.#read(message);
+      if (event !== undefined) return event;
+      at = found.seq + 1;
+    }
+  }
+
+  #read(message: TailMessage): LoggedEvent | undefined {
+    const event = readEvent(message);
+    if (!(event instanceof Error)) return event;
+    this.#onBadMessage(message, event.message);
+    return undefined;
+  }
+}
+
+function readEvent({ seq, subject, data, storedAtMs }: TailMessage): LoggedEvent | BadEvent | BadName {
+  try {
+    const { node, path } = resourceOfSubject(subject);
+    return { seq, subject, node, path, storedAtMs, event: decodeEvent(data, resourceAddress(node, path)) };
+  } catch (err) {
+    if (err instanceof BadEvent || err instanceof BadName) return err;
+    throw err;
+  }
 }

@@ -32,10 +32,12 @@ describe('positionsOf', () => {
     expect(positionsOf('$JS.ACK.PTP_EVENTS.c1.1.4711.12.1700000000000000000.0')).toEqual({
       streamSequence: 4711,
       deliverySequence: 12,
+      storedAtMs: 1_700_000_000_000,
     });
     expect(positionsOf('$JS.ACK._.hash.PTP_EVENTS.c1.1.4711.12.1700000000000000000.0.random')).toEqual({
       streamSequence: 4711,
       deliverySequence: 12,
+      storedAtMs: 1_700_000_000_000,
     });
   });
 });

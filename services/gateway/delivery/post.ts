@@ -2,11 +2,23 @@ import type { Dispatcher } from 'undici';
 import { errorReason } from '../endpoints/agent.js';
 import type { DataVersion, SubscriptionRecord } from '../subscriptions/record.js';
 import { pushedEvent } from './body.js';
-import type { LoggedEvent } from './log.js';
+import type { Item } from './lane.js';
+import type { AttemptInfo } from './served.js';
 import { Slots } from './slots.js';
 
 /** What became of one attempt. */
-export type Outcome = { kind: 'settled' } | { kind: 'retry'; reason: string; afterMs?: number };
+export type Outcome =
+  | { kind: 'settled' }
+  /** The consumer will never take this event. */
+  | { kind: 'refused'; reason: string }
+  /** Nobody is there any more: 410. */
+  | { kind: 'gone' }
+  | { kind: 'failed'; reason: string; afterMs?: number }
+  /** Ended by us: it says nothing about the endpoint. */
+  | { kind: 'stopped' };
+
+/** Answers after which the same request would be answered the same. */
+const REFUSALS = new Set([400, 413, 414, 415, 422]);
 
 const TOTAL_MS = 10_000;
 const LONGEST_RETRY_AFTER_MS = 15 * 60_000;
@@ -28,17 +40,16 @@ export class Poster {
   }
 
   /**
-   * One attempt. 2xx settles the event; anything else, a time-out and a broken connection ask for another attempt.
-   * Never rejects.
-   * @param n number of the attempt, from 1
+   * One attempt. 2xx settles the item, 410 says that the consumer is gone, some answers that it will never take it;
+   * anything else, a time-out and a broken connection ask for another attempt. Never rejects.
    */
-  async post(record: SubscriptionRecord, event: LoggedEvent, n: number, signal: AbortSignal): Promise<Outcome> {
+  async post(record: SubscriptionRecord, item: Item, info: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
     const url = new URL(record.endpointUri);
     const origin = this.#use(url.origin);
     const giveBack = await origin.slots.take(signal);
     try {
-      if (giveBack === undefined) return { kind: 'retry', reason: 'stopped' };
-      return await this.#send(url, record, event, n, signal);
+      if (giveBack === undefined) return { kind: 'stopped' };
+      return await this.#send(url, record, item, info, signal);
     } finally {
       giveBack?.();
       this.#leave(url.origin, origin);
@@ -48,8 +59,8 @@ export class Poster {
   async #send(
     url: URL,
     record: SubscriptionRecord,
-    { event }: LoggedEvent,
-    n: number,
+    { event, logged }: Item,
+    { n, missed }: AttemptInfo,
     signal: AbortSignal,
   ): Promise<Outcome> {
     const { limit, done } = limited(signal, TOTAL_MS);
@@ -63,6 +74,8 @@ export class Poster {
           'ptp-subscription-id': record.id,
           'ptp-sequence': event.sequence,
           'ptp-attempt': String(n),
+          ...(logged === undefined && { 'ptp-initial': 'true' }),
+          ...(missed !== 0 && { 'ptp-missed-events': String(missed) }),
           traceparent: event.traceparent,
         },
         body: JSON.stringify(pushedEvent(event, record.dataVersion ?? this.#defaultNames)),
@@ -70,13 +83,13 @@ export class Poster {
       });
       await body.dump({ limit: MAX_ANSWER_BYTES, signal: limit });
       if (statusCode >= 200 && statusCode < 300) return { kind: 'settled' };
+      if (statusCode === 410) return { kind: 'gone' };
+      if (REFUSALS.has(statusCode)) return { kind: 'refused', reason: `answered ${statusCode}` };
       const afterMs = retryAfterMs(headers['retry-after'], Date.now());
-      return { kind: 'retry', reason: `answered ${statusCode}`, ...(afterMs !== undefined && { afterMs }) };
+      return { kind: 'failed', reason: `answered ${statusCode}`, ...(afterMs !== undefined && { afterMs }) };
     } catch (err) {
-      return {
-        kind: 'retry',
-        reason: limit.aborted && !signal.aborted ? `no answer within ${TOTAL_MS} ms` : errorReason(err),
-      };
+      if (signal.aborted) return { kind: 'stopped' };
+      return { kind: 'failed', reason: limit.aborted ? `no answer within ${TOTAL_MS} ms` : errorReason(err) };
     } finally {
       done();
     }

@@ -10,17 +10,22 @@ const SILENCE_MS = 2_500;
 const HEARTBEAT_MS = 1_000;
 const LOOK_MS = 250;
 const RETRY_MS = 250;
+const CHECK_MS = 30_000;
 
 export interface TailMessage {
   /** Stream sequence. */
   seq: number;
   subject: string;
   data: Uint8Array;
+  /** When the broker stored it, ms since 1970. */
+  storedAtMs: number;
 }
 
 export interface TailEvents {
   /** Called for every message of the log, in order, once. Must not wait. */
   onMessage: (message: TailMessage) => void;
+  /** What the log holds, whenever the broker was asked: the sequence of its first message. */
+  onLogInfo: (firstSeq: number) => void;
   /** The stream is not the one the positions belong to: they start at its beginning. */
   onNewStream: (created: string) => void;
 }
@@ -68,6 +73,7 @@ export class Tail {
     this.#position = position;
     this.#running = this.#readForEver();
     void this.#watchReconnects();
+    void this.#checkLogNowAndThen();
   }
 
   async stop(): Promise<void> {
@@ -91,14 +97,8 @@ export class Tail {
   }
 
   async #openReader(): Promise<Reader> {
-    const { jsm, log } = this.#deps;
-    const { created, state } = await jsm.streams.info(bus.streams.events);
-    if (created !== this.#stream || state.last_seq < this.#position) {
-      log.error({ was: this.#stream, is: created, position: this.#position }, 'the log was replaced, reading it anew');
-      this.#stream = created;
-      this.#position = 0;
-      this.#events.onNewStream(created);
-    }
+    const { log } = this.#deps;
+    await this.#checkLog();
     return Reader.open(this.#deps, this.#position, (message) => {
       this.#position = message.seq;
       try {
@@ -107,6 +107,31 @@ export class Tail {
         log.error({ err, seq: message.seq }, 'could not take a message');
       }
     });
+  }
+
+  /** Positions mean something only for the stream they were made in, and only while it has not lost its end. */
+  async #checkLog(): Promise<void> {
+    const { created, state } = await this.#deps.jsm.streams.info(bus.streams.events);
+    if (created !== this.#stream || state.last_seq < this.#position) {
+      this.#deps.log.error(
+        { was: this.#stream, is: created, position: this.#position },
+        'the log was replaced, reading it anew',
+      );
+      this.#stream = created;
+      this.#position = 0;
+      this.#events.onNewStream(created);
+      this.#reader?.end('the log was replaced');
+    }
+    this.#events.onLogInfo(state.first_seq);
+  }
+
+  async #checkLogNowAndThen(): Promise<void> {
+    for (;;) {
+      await sleep(this.#deps.clock, CHECK_MS, this.#stopped.signal);
+      if (this.#stopped.signal.aborted) return;
+      // While the broker is away the reader says so.
+      await this.#checkLog().catch(() => {});
+    }
   }
 
   async #watchReconnects(): Promise<void> {
@@ -184,10 +209,10 @@ class Reader {
     this.#heardAt = this.#deps.clock.monotonic();
     const status = JetStreamStatus.maybeParseStatus(msg);
     if (status !== null) return this.#takeStatus(status, msg);
-    const { streamSequence, deliverySequence } = positionsOf(msg.reply ?? '');
+    const { streamSequence, deliverySequence, storedAtMs } = positionsOf(msg.reply ?? '');
     if (deliverySequence !== this.#delivered + 1) return this.end(`gap: ${this.#delivered}, then ${deliverySequence}`);
     this.#delivered = deliverySequence;
-    this.#onMessage({ seq: streamSequence, subject: msg.subject, data: msg.data });
+    this.#onMessage({ seq: streamSequence, subject: msg.subject, data: msg.data, storedAtMs });
   }
 
   #takeStatus(status: JetStreamStatus, msg: Msg): void {
@@ -207,8 +232,12 @@ class Reader {
  * The positions in a message's acknowledgement subject (NATS ADR-15): `$JS.ACK.<stream>.<consumer>.<delivered>.
  * <stream seq>.<consumer seq>.<time>.<pending>`, newer servers with domain and account hash after ACK.
  */
-export function positionsOf(reply: string): { streamSequence: number; deliverySequence: number } {
+export function positionsOf(reply: string): { streamSequence: number; deliverySequence: number; storedAtMs: number } {
   const tokens = reply.split('.');
   const at = tokens.length === 9 ? 5 : 7;
-  return { streamSequence: Number(tokens[at]), deliverySequence: Number(tokens[at + 1]) };
+  return {
+    streamSequence: Number(tokens[at]),
+    deliverySequence: Number(tokens[at + 1]),
+    storedAtMs: Math.floor(Number(tokens[at + 2]) / 1e6),
+  };
 }

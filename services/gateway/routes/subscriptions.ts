@@ -1,10 +1,10 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
-import type { Subscription, SubscriptionV2Names } from '../../shared/contract/rest-v1.js';
+import type { DeadLetter, Subscription, SubscriptionV2Names } from '../../shared/contract/rest-v1.js';
 import { parseEndpoint, type EndpointPolicy } from '../endpoints/policy.js';
 import { DATA_VERSIONS, type DataVersion, type SubscriptionRecord } from '../subscriptions/record.js';
 import { parseResource } from '../subscriptions/resource.js';
-import type { SubscribeRequest, Subscriptions } from '../subscriptions/subscriptions.js';
+import { Unavailable, type SubscribeRequest, type Subscriptions } from '../subscriptions/subscriptions.js';
 import { readJsonObject } from './body.js';
 import { Problem } from './problems.js';
 
@@ -15,6 +15,8 @@ export interface SubscriptionRoutesDeps {
   /** Throws Unavailable until they are loaded. */
   subscriptions: () => Subscriptions;
   checkEndpoint: (endpoint: URL) => Promise<void>;
+  /** What an endpoint refused for good; rejects while the broker is away. */
+  deadLetters: (id: string) => Promise<DeadLetter[]>;
   policy: EndpointPolicy;
   /** Base of `uriLocation`; absent: as the client reached us. */
   publicUrl: string | undefined;
@@ -56,6 +58,19 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): Router {
   router.delete('/subscriptions/:id', async (ctx) => {
     await subscriptions().delete(ctx.params['id'] ?? '');
     ctx.body = { status: 'OK' };
+  });
+
+  router.put('/subscriptions/status/:id', async (ctx) => {
+    await subscriptions().ping(ctx.params['id'] ?? '');
+    ctx.status = 202;
+    ctx.body = { status: 'ping sent' };
+  });
+
+  router.get('/subscriptions/:id/deadletters', async (ctx) => {
+    const { id } = subscriptions().get(ctx.params['id'] ?? '');
+    ctx.body = await deps.deadLetters(id).catch((err: unknown) => {
+      throw new Unavailable('the broker is away', { cause: err });
+    });
   });
 
   const location = (ctx: Context, { id }: SubscriptionRecord): string =>
@@ -113,11 +128,12 @@ function readDataVersion(value: unknown): DataVersion | undefined {
   return version;
 }
 
-const v1Names = ({ id, endpointUri, resource }: SubscriptionRecord, uriLocation: string): Subscription => ({
+const v1Names = ({ id, endpointUri, resource, disabledAt }: SubscriptionRecord, uriLocation: string): Subscription => ({
   id,
   endpointUri,
   uriLocation,
   resource,
+  ...(disabledAt !== undefined && { disabledAt }),
 });
 
 const v2Names = ({ id, endpointUri, resource }: SubscriptionRecord, UriLocation: string): SubscriptionV2Names => ({

@@ -19,6 +19,8 @@ export interface SubscriptionRecord {
   owner: string;
   /** RFC 3339, UTC. */
   createdAt: string;
+  /** RFC 3339, UTC: its endpoint answered 410 then, and nothing is sent until it is subscribed or pinged again. */
+  disabledAt?: string;
   /** Events of the log beyond this stream sequence are its. */
   start: number;
   /** `created` of the stream that `start` belongs to. */

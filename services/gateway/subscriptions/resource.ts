@@ -59,6 +59,18 @@ export function matchingKeys(node: string, path: string): string[] {
   return keys;
 }
 
+/**
+ * The resources that a filter is about; for `*` those of the nodes that are known.
+ * @param nodes asked only for `*`
+ */
+export function targetsOf(
+  { node, path }: ResourceFilter,
+  nodes: () => Promise<string[]>,
+): ResourceFilter[] | Promise<ResourceFilter[]> {
+  const of = (one: string): ResourceFilter[] => resourcesBelow(path).map((below) => ({ node: one, path: below }));
+  return node === '*' ? nodes().then((all) => all.flatMap(of)) : of(node);
+}
+
 const resourcesBelow = (path: string): string[] =>
   RESOURCES.filter((resource) => resource === path || resource.startsWith(`${path}/`));
 

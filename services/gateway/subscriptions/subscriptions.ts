@@ -34,6 +34,8 @@ interface Deps {
   deliverer: Deliverer;
   tail: Tail;
   now: () => number;
+  /** A new subscription is sent the current states first (`INITIAL_NOTIFICATION`). */
+  sendsInitialStates: boolean;
 }
 
 /** The subscriptions of a scope: what is stored in the bucket, and served by the deliverer. */
@@ -65,7 +67,31 @@ export class Subscriptions {
     const id = subscriptionId(this.#deps.scope, request.filter, request.endpoint);
     return this.#oneAtATime(id, async () => {
       const existing = this.#records.get(id);
-      return existing === undefined ? this.#add(id, request) : this.#renew(existing, request);
+      const record = existing === undefined ? await this.#add(id, request) : await this.#renew(existing, request);
+      if (this.#deps.sendsInitialStates) this.#deps.deliverer.sendStates(id);
+      return record;
+    });
+  }
+
+  /** Sends the current states again, also to one that was disabled. Throws UnknownSubscription. */
+  ping(id: string): Promise<void> {
+    return this.#oneAtATime(id, async () => {
+      const record = this.get(id);
+      if (record.disabledAt !== undefined) await this.#renew(record, { dataVersion: record.dataVersion });
+      this.#deps.deliverer.sendStates(id);
+    });
+  }
+
+  /** Its endpoint is gone: nothing is sent until somebody subscribes or pings it again. */
+  disable(id: string): Promise<void> {
+    return this.#oneAtATime(id, async () => {
+      const record = this.#records.get(id);
+      if (record === undefined || record.disabledAt !== undefined) return;
+      const disabled = { ...record, disabledAt: new Date(this.#deps.now()).toISOString() };
+      this.#records.set(id, disabled);
+      await this.#deps.deliverer.disable(disabled);
+      // When the broker does not take it, the endpoint says so again after a restart.
+      await this.#deps.store.put(disabled).catch(() => {});
     });
   }
 
@@ -118,13 +144,17 @@ export class Subscriptions {
     return record;
   }
 
-  async #renew(existing: SubscriptionRecord, request: SubscribeRequest): Promise<SubscriptionRecord> {
-    if (existing.dataVersion === request.dataVersion) return existing;
-    const { dataVersion: _, ...rest } = existing;
-    const record = { ...rest, ...(request.dataVersion && { dataVersion: request.dataVersion }) };
+  async #renew(
+    existing: SubscriptionRecord,
+    { dataVersion }: Pick<SubscribeRequest, 'dataVersion'>,
+  ): Promise<SubscriptionRecord> {
+    if (existing.dataVersion === dataVersion && existing.disabledAt === undefined) return existing;
+    const { dataVersion: _, disabledAt, ...rest } = existing;
+    const record = { ...rest, ...(dataVersion && { dataVersion }) };
     await available(this.#deps.store.put(record));
     this.#records.set(record.id, record);
-    this.#deps.deliverer.update(record);
+    if (disabledAt === undefined) this.#deps.deliverer.update(record);
+    else await this.#deps.deliverer.enable(record);
     return record;
   }
 

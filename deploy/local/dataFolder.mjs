@@ -1,0 +1,65 @@
+// @ts-check
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CannotStart } from './cannotStart.mjs';
+import { takeLock } from './lock.mjs';
+
+/** Longest path of a UNIX socket on Linux. */
+const MAX_SOCKET_PATH = 107;
+
+/**
+ * Everything a run writes.
+ * @typedef {object} DataFolder
+ * @property {string} path
+ * @property {string} log one file per process
+ * @property {string} broker JetStream's store
+ * @property {string} demo the demo's PTP configuration
+ * @property {string} eventSocket
+ * @property {() => void} close leaves the data and removes the rest
+ */
+
+/**
+ * Makes the folder ready for this run alone. Throws CannotStart when it is not writable or in use.
+ * @param {string} path
+ * @returns {DataFolder}
+ */
+export function openDataFolder(path) {
+  const log = join(path, 'log');
+  const broker = join(path, 'broker');
+  const demo = join(path, 'demo');
+  const run = join(path, 'run');
+  /** @type {() => void} */
+  let unlock;
+  try {
+    for (const folder of [log, broker, demo, run]) mkdirSync(folder, { recursive: true });
+    unlock = takeLock(join(path, 'lock'));
+  } catch (err) {
+    if (err instanceof CannotStart) throw err;
+    const { code } = /** @type {NodeJS.ErrnoException} */ (err);
+    throw new CannotStart(`Cannot write to ${path} (${code}): make it writable, or set DATA_DIR to another folder.`);
+  }
+  const socketFolder = shortFolder(run);
+  const eventSocket = join(socketFolder, 'events.sock');
+  return {
+    path,
+    log,
+    broker,
+    demo,
+    eventSocket,
+    close() {
+      rmSync(eventSocket, { force: true });
+      if (socketFolder !== run) rmdirSync(socketFolder);
+      unlock();
+    },
+  };
+}
+
+/**
+ * @param {string} folder
+ * @returns {string} the folder, or a temporary one when a socket in it would have too long a path
+ */
+export function shortFolder(folder) {
+  const isShort = Buffer.byteLength(join(folder, 'events.sock')) <= MAX_SOCKET_PATH;
+  return isShort ? folder : mkdtempSync(join(tmpdir(), 'ptp-event-bus-'));
+}

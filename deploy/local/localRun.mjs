@@ -1,0 +1,175 @@
+// @ts-check
+import { EventEmitter, once } from 'node:events';
+import { brokerCommand, checkBroker } from './broker.mjs';
+import { CannotStart, report } from './cannotStart.mjs';
+import { openDataFolder } from './dataFolder.mjs';
+import { replayArgs, writeDemoConfig } from './demo.mjs';
+import { startMessage } from './message.mjs';
+import { freePort, isFree } from './ports.mjs';
+import { prepare, root } from './prepare.mjs';
+import { Processes } from './processes.mjs';
+import { readSettings, USAGE } from './settings.mjs';
+
+/**
+ * `npm start`: everything on this machine, each part a process of its own, until Ctrl-C or until one of them ends.
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Promise<number>} exit code
+ */
+export async function main(args, env) {
+  const end = new AbortController();
+  // Ctrl-C in a terminal reaches us twice, from the terminal and from npm: the first one counts.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => end.abort(new Stopped()));
+  // Whoever read what we print has gone, as in `npm start | head`.
+  for (const output of [process.stdout, process.stderr]) output.on('error', () => end.abort(new Stopped()));
+  try {
+    const settings = readSettings(args, env, root);
+    if (settings.help) console.log(USAGE);
+    else await runUntilEnd(settings, env, end);
+    return 0;
+  } catch (err) {
+    return err instanceof Stopped ? 0 : report(err);
+  }
+}
+
+/** The user has had enough: not a failure. */
+class Stopped extends Error {
+  /** @override */
+  name = 'Stopped';
+}
+
+/**
+ * What the parts of a run share.
+ * @typedef {object} Run
+ * @property {import('./settings.mjs').Settings} settings
+ * @property {NodeJS.ProcessEnv} env the user's
+ * @property {import('./dataFolder.mjs').DataFolder} data
+ * @property {Processes} processes
+ * @property {Set<number>} ports given to processes of this run
+ * @property {AbortSignal} signal the end of the run, with its reason
+ */
+
+/**
+ * @param {Run['settings']} settings
+ * @param {NodeJS.ProcessEnv} env
+ * @param {AbortController} end
+ */
+async function runUntilEnd(settings, env, end) {
+  const { signal } = end;
+  const data = openDataFolder(settings.dataDir);
+  const processes = new Processes(data.log, (reason) => end.abort(reason));
+  try {
+    await startAll({ settings, env, data, processes, ports: new Set([settings.apiPort]), signal });
+    if (!signal.aborted) await once(signal, 'abort');
+    signal.throwIfAborted();
+  } catch (err) {
+    // What was interrupted by the end has its own words for it.
+    throw signal.aborted ? signal.reason : err;
+  } finally {
+    if (signal.reason instanceof Stopped) console.log('Stopping …');
+    await processes.stop();
+    data.close();
+  }
+}
+
+/** @param {Run} run */
+async function startAll(run) {
+  const { settings, env, data, signal } = run;
+  // Before the long work, so that nobody waits for it in vain.
+  if (!(await isFree(settings.apiPort, settings.host))) {
+    throw new CannotStart(`Port ${settings.apiPort} is already in use: free it, or set API_PORT to another one.`);
+  }
+  if (settings.natsUrl !== undefined) await checkBroker(settings.natsUrl);
+  const natsServer = await prepare(env, { needsBroker: settings.natsUrl === undefined, signal });
+
+  const startedAt = performance.now();
+  const broker = natsServer === undefined ? { url: settings.natsUrl ?? '' } : await startBroker(run, natsServer);
+  const eventSocket = env['EVENT_SOCKET'] || data.eventSocket;
+  const services = await startServices(run, broker.url, eventSocket);
+  const seconds = (performance.now() - startedAt) / 1000;
+  console.log(startMessage({ ...settings, ...services, broker, eventSocket, seconds }));
+  if (settings.demo) await startDemo(run, services.apiUrl, eventSocket);
+}
+
+/**
+ * An own broker on ports nobody else uses: never an unknown one that happens to listen.
+ * @param {Run} run
+ * @param {string} natsServer
+ */
+async function startBroker({ settings, env, data, processes, ports, signal }, natsServer) {
+  const port = await freePort(settings.brokerPort, '127.0.0.1', ports);
+  const monitoringPort = await freePort(settings.monitoringPort, '127.0.0.1', ports);
+  const monitoringUrl = `http://127.0.0.1:${monitoringPort}`;
+  const command = brokerCommand(natsServer, { root, store: data.broker, port, monitoringPort });
+  processes.start('broker', command, { cwd: root, env });
+  await processes.ready('broker', `${monitoringUrl}/healthz`, signal);
+  return { url: `nats://127.0.0.1:${port}`, monitoringUrl };
+}
+
+/**
+ * @param {Run} run
+ * @param {string} natsUrl
+ * @param {string} eventSocket
+ */
+async function startServices({ settings, env, data, processes, ports, signal }, natsUrl, eventSocket) {
+  const { demo, host, apiPort, nodeName } = settings;
+  const metricsPort = await freePort(settings.metricsPort, host, ports);
+  const serviceEnv = {
+    ENDPOINT_POLICY: 'local',
+    ...(settings.natsUrl === undefined ? withoutBrokerSettings(env) : env),
+    NATS_URL: natsUrl,
+    NODE_NAME: nodeName,
+    EVENT_SOCKET: eventSocket,
+    LISTEN_HOST: host,
+    API_PORT: String(apiPort),
+    METRICS_PORT: String(metricsPort),
+    ...(demo && writeDemoConfig(data.demo, nodeName)),
+  };
+  const apiUrl = `http://${urlHost(host)}:${apiPort}`;
+  const metricsUrl = `http://${urlHost(host)}:${metricsPort}`;
+  for (const name of ['collector', 'gateway']) {
+    processes.start(name, [process.execPath, `dist/services/${name}/main.js`], { cwd: root, env: serviceEnv });
+  }
+  await Promise.all([
+    processes.ready('collector', `${metricsUrl}/readyz`, signal),
+    processes.ready('gateway', `${apiUrl}/readyz`, signal),
+  ]);
+  return { apiUrl, metricsUrl };
+}
+
+/**
+ * A consumer like any other, and recordings in the place of a daemon.
+ * @param {Run} run
+ * @param {string} apiUrl
+ * @param {string} eventSocket
+ */
+async function startDemo({ settings, env, processes, ports, signal }, apiUrl, eventSocket) {
+  const port = await freePort(settings.consumerPort, '127.0.0.1', ports);
+  const consumer = ['dist/examples/consumer.js', '--gateway', apiUrl, '--node', settings.nodeName];
+  const subscribed = new EventEmitter();
+  const onLine = (/** @type {string} */ line) => {
+    console.log(line);
+    subscribed.emit('line');
+  };
+  processes.start('consumer', [process.execPath, ...consumer, '--port', String(port)], { cwd: root, env, onLine });
+  // Its first line. The recordings begin afterwards, so that it is told of everything in them.
+  await once(subscribed, 'line', { signal });
+  const replay = ['dist/examples/replay.js', '--socket', eventSocket, ...replayArgs];
+  processes.start('replay', [process.execPath, ...replay], { cwd: root, env });
+}
+
+/**
+ * Credentials and certificates are for another broker than the own one.
+ * @param {NodeJS.ProcessEnv} env
+ */
+const withoutBrokerSettings = (env) =>
+  Object.fromEntries(Object.entries(env).filter(([key]) => !key.startsWith('NATS_')));
+
+/**
+ * A host to listen on, as part of a URL.
+ * @param {string} host
+ */
+function urlHost(host) {
+  if (['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host)) return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}

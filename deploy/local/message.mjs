@@ -1,0 +1,69 @@
+// @ts-check
+import { relative } from 'node:path';
+
+const API = '/api/ocloudNotifications/v1';
+
+const RESOURCES = {
+  lockState: 'sync/ptp-status/lock-state',
+  osClock: 'sync/sync-status/os-clock-sync-state',
+  sync: 'sync/sync-status/sync-state',
+};
+
+/**
+ * What runs where, and what to try next.
+ * @param {object} run
+ * @param {boolean} run.demo
+ * @param {string} run.nodeName
+ * @param {string} run.apiUrl
+ * @param {string} run.metricsUrl
+ * @param {{ url: string, monitoringUrl?: string }} run.broker
+ * @param {string} run.eventSocket
+ * @param {string} run.dataDir
+ * @param {number} run.seconds
+ */
+export function startMessage({ demo, nodeName, apiUrl, metricsUrl, broker, eventSocket, dataDir, seconds }) {
+  const api = `${apiUrl}${API}`;
+  const node = `cluster/node/${nodeName}`;
+  const subjectsOfNode = `ptp.events.${nodeName.replaceAll('.', '_')}.>`;
+  const data = relative(process.cwd(), dataDir) || dataDir;
+  const natsUrl = broker.url === 'nats://127.0.0.1:4222' ? '' : `NATS_URL=${broker.url} `;
+  const source = demo
+    ? `Recorded output of a real linuxptp plays over and over as node ${nodeName}, 15 s a lap.`
+    : `Waiting for the daemon of node ${nodeName} on ${eventSocket}.`;
+  return `
+ptp-event-bus is ready after ${seconds.toFixed(1)} s. ${source}
+
+  REST API v1   ${api}
+  metrics       ${metricsUrl}/metrics (collector)  ${apiUrl}/metrics (gateway)
+  broker        ${broker.url}${broker.monitoringUrl ? `  (monitoring: ${broker.monitoringUrl})` : ''}
+  subjects      ptp.events.>  of all nodes, ${subjectsOfNode}  of this one
+  logs          ${data}/log/  (data: ${data}/)
+
+Try in another terminal:
+
+  curl -s ${api}/health
+  curl -s ${api}/subscriptions
+  curl -s ${api}/${node}/${RESOURCES.lockState}/CurrentState
+  curl -s ${api}/${node}/${RESOURCES.osClock}/CurrentState
+  curl -s ${api}/${node}/${RESOURCES.sync}/CurrentState
+${aligned([
+  [
+    `node dist/examples/consumer.js --gateway ${apiUrl} --node ${nodeName} --port 0`,
+    demo ? 'one more consumer' : 'a consumer',
+  ],
+  [`${natsUrl}node examples/subscribe.mjs`, 'the events on the bus, without the gateway'],
+  [`nats${natsUrl && ` -s ${broker.url}`} sub 'ptp.events.>'`, 'the same, if you have the NATS command-line tool'],
+])}
+
+Ctrl-C stops everything.
+${demo ? '\nWhat the demo consumer is sent: time (UTC), resource, state, offset, sequence, and its age on arrival:\n' : ''}`;
+}
+
+/**
+ * Commands, with what they are for in a column of its own.
+ * @param {[command: string, purpose: string][]} commands
+ */
+function aligned(commands) {
+  const width = Math.max(...commands.map(([command]) => command.length));
+  return commands.map(([command, purpose]) => `  ${command.padEnd(width)}  # ${purpose}`).join('\n');
+}

@@ -1,0 +1,184 @@
+// @ts-check
+import { spawn } from 'node:child_process';
+import { closeSync, createWriteStream, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CannotStart } from './cannotStart.mjs';
+import { findProgram } from './natsServer.mjs';
+import { isReady } from './ready.mjs';
+
+/** Time a process has to become ready. */
+const READY_MS = 30_000;
+
+/**
+ * The order in which processes end, and the time each group has before it is killed: 4.5 s in all. The demo first, so
+ * that the consumer can unsubscribe; the broker last, so that the services can save how far they are.
+ */
+const STOP_ORDER = [
+  { names: ['replay', 'consumer'], withinMs: 1_000 },
+  { names: ['collector', 'gateway'], withinMs: 2_800 },
+  { names: ['broker'], withinMs: 700 },
+];
+
+/** The processes of one run. None of them may end before stop() is called. */
+export class Processes {
+  /** @type {Map<string, { child: import('node:child_process').ChildProcess, ended: Promise<void> }>} */
+  #running = new Map();
+  #isStopping = false;
+  #logFolder;
+  #onFailure;
+  #endsWithUs = endsWithUs(findProgram('setpriv', process.env, ['/usr/bin']));
+
+  /**
+   * @param {string} logFolder
+   * @param {(reason: Error) => void} onFailure called when a process ends by itself
+   */
+  constructor(logFolder, onFailure) {
+    this.#logFolder = logFolder;
+    this.#onFailure = onFailure;
+  }
+
+  /**
+   * Starts a process whose output goes to its log file.
+   * @param {string} name one of STOP_ORDER
+   * @param {string[]} command
+   * @param {{ cwd: string, env: NodeJS.ProcessEnv, onLine?: (line: string) => void }} options `onLine` gets what it
+   *   prints, too
+   */
+  start(name, command, { cwd, env, onLine }) {
+    const [program = '', ...args] = [...this.#endsWithUs, ...command];
+    const logFile = this.#logFile(name);
+    writeFileSync(logFile, '');
+    const log = openSync(logFile, 'a');
+    // Detached from the terminal's Ctrl-C, which would end them in no order.
+    const child = spawn(program, args, { cwd, env, detached: true, stdio: ['ignore', onLine ? 'pipe' : log, log] });
+    closeSync(log);
+    if (onLine && child.stdout) passOn(child.stdout, logFile, onLine);
+    const ended = new Promise((/** @type {(value: void) => void} */ resolve) => {
+      child.once('error', (err) => {
+        if (child.pid !== undefined) return;
+        resolve();
+        this.#fail(new CannotStart(`The ${name} could not be started: ${err.message}.`));
+      });
+      child.once('close', (code, signal) => {
+        this.#running.delete(name);
+        resolve();
+        const how = signal ? `killed by ${signal}` : `exit code ${code}`;
+        this.#fail(new CannotStart(`The ${name} ended (${how})${this.#why(name)}`));
+      });
+    });
+    this.#running.set(name, { child, ended });
+  }
+
+  /**
+   * Waits until a process says that it is ready.
+   * @param {string} name
+   * @param {string} url answers 200 then
+   * @param {AbortSignal} signal
+   */
+  async ready(name, url, signal) {
+    if (!(await isReady(url, READY_MS, signal))) {
+      throw new CannotStart(`The ${name} was not ready within ${READY_MS / 1000} s${this.#why(name)}`);
+    }
+  }
+
+  /** Ends all of them in order, and does not return before they are gone. */
+  async stop() {
+    this.#isStopping = true;
+    for (const { names, withinMs } of STOP_ORDER) {
+      await Promise.all(names.map((name) => this.#end(name, withinMs)));
+    }
+  }
+
+  /** @param {string} name */
+  #logFile(name) {
+    return join(this.#logFolder, `${name}.log`);
+  }
+
+  /** @param {string} name */
+  #why(name) {
+    const why = lastWords(readFileSync(this.#logFile(name), 'utf8'));
+    return `${why && `: ${why}`} (log: ${this.#logFile(name)}).`;
+  }
+
+  /** @param {CannotStart} reason */
+  #fail(reason) {
+    if (!this.#isStopping) this.#onFailure(reason);
+  }
+
+  /**
+   * @param {string} name
+   * @param {number} withinMs
+   */
+  async #end(name, withinMs) {
+    const running = this.#running.get(name);
+    if (running === undefined) return;
+    running.child.kill('SIGTERM');
+    const timer = setTimeout(() => killGroup(running.child), withinMs);
+    await running.ended;
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Should this process be killed, the kernel ends its children: what to put before their command. The shell is for
+ * those that start too late to notice.
+ * @param {string | undefined} setpriv part of Debian's util-linux; elsewhere children may stay
+ */
+const endsWithUs = (setpriv) =>
+  setpriv === undefined
+    ? []
+    : [setpriv, '--pdeathsig', 'TERM', 'sh', '-c', 'test $PPID = $0 && exec "$@"', String(process.pid)];
+
+/** @param {import('node:child_process').ChildProcess} child */
+function killGroup({ pid }) {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // gone in this moment
+  }
+}
+
+/**
+ * @param {import('node:stream').Readable} output
+ * @param {string} logFile
+ * @param {(line: string) => void} onLine
+ */
+function passOn(output, logFile, onLine) {
+  const log = createWriteStream(logFile, { flags: 'a' });
+  let rest = '';
+  output.setEncoding('utf8');
+  output.on('data', (/** @type {string} */ text) => {
+    log.write(text);
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    lines.forEach(onLine);
+  });
+  output.once('end', () => log.end());
+}
+
+/**
+ * Why a process ended, from the end of its log: the sentence of a service that cannot start, else the last warning
+ * or error that a service logged (JSON), else the last thing that it said.
+ * @param {string} log
+ */
+export function lastWords(log) {
+  const lines = log.split('\n').filter((line) => line.trim() !== '');
+  const sentence = lines.findLast((line) => /^\w+ cannot start: /.test(line));
+  if (sentence !== undefined) return sentence.replace(/^\w+ cannot start: /, '');
+  const error = lines.map(parseRecord).findLast((record) => record !== undefined && record.level >= 40);
+  if (error !== undefined) return [error.msg, error.err?.message].filter(Boolean).join(': ');
+  const last = lines.at(-1) ?? '';
+  return parseRecord(last)?.msg ?? last;
+}
+
+/**
+ * @param {string} line
+ * @returns {{ level: number, msg?: string, err?: { message?: string } } | undefined}
+ */
+function parseRecord(line) {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,39 @@
+// @ts-check
+import { get } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+
+const BETWEEN_MS = 50;
+
+/**
+ * Waits until a URL answers 200.
+ * @param {string} url
+ * @param {number} withinMs
+ * @param {AbortSignal} signal ends the wait with its reason
+ * @returns {Promise<boolean>} whether it did
+ */
+export async function isReady(url, withinMs, signal) {
+  const end = performance.now() + withinMs;
+  while (performance.now() < end) {
+    if (await answers(url)) return true;
+    await pause(BETWEEN_MS);
+    signal.throwIfAborted();
+  }
+  return false;
+}
+
+/**
+ * With node:http, because fetch refuses some ports.
+ * @param {string} url
+ * @returns {Promise<boolean>}
+ */
+function answers(url) {
+  return new Promise((resolve) => {
+    const request = get(url, { agent: false, timeout: 1_000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    request.once('timeout', () => request.destroy());
+    request.once('close', () => resolve(false));
+    request.once('error', () => resolve(false));
+  });
+}

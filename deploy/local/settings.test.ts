@@ -1,0 +1,40 @@
+describe('the settings of the local run', () => {
+  it('are a demo under .data by default', async () => {
+    const { readSettings } = await import('./settings.mjs');
+    expect(readSettings([], {}, '/repository')).toMatchObject({
+      demo: true,
+      dataDir: '/repository/.data',
+      natsUrl: undefined,
+      nodeName: 'demo-node',
+      host: '127.0.0.1',
+      apiPort: 8089,
+      metricsPort: 9091,
+    });
+  });
+
+  it('come from the environment, where an empty variable is none', async () => {
+    const { readSettings } = await import('./settings.mjs');
+    const env = { NODE_NAME: 'n1', API_PORT: '8000', NATS_URL: '', DATA_DIR: '/data' };
+    expect(readSettings(['--no-demo'], env, '/repository')).toMatchObject({
+      demo: false,
+      dataDir: '/data',
+      natsUrl: undefined,
+      nodeName: 'n1',
+      apiPort: 8000,
+    });
+  });
+
+  it('name all mistakes at once', async () => {
+    const { readSettings } = await import('./settings.mjs');
+    const env = { API_PORT: 'http', METRICS_PORT: '0', NODE_NAME: '../x' };
+    expect(() => readSettings([], env, '/')).toThrow(
+      'Cannot start: NODE_NAME is no node name, got "../x"; API_PORT must be a port from 1 to 65535, got "http"; ' +
+        'METRICS_PORT must be a port from 1 to 65535, got "0".',
+    );
+  });
+
+  it('answer an unknown option with the usage', async () => {
+    const { readSettings } = await import('./settings.mjs');
+    expect(() => readSettings(['--nodemo'], {}, '/')).toThrow(/^Unknown option --nodemo\.\n\nUsage: npm start/);
+  });
+});

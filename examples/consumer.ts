@@ -1,0 +1,105 @@
+/**
+ * An ordinary v1 consumer: subscribes to the PTP state of a node over REST, and prints each event it is sent.
+ *
+ *     node dist/examples/consumer.js --gateway http://localhost:8089 --node demo-node --port 9089
+ */
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+
+const PATHS = ['/sync/ptp-status/lock-state', '/sync/sync-status/os-clock-sync-state', '/sync/sync-status/sync-state'];
+
+/** An event as it is pushed. Consumers know the members of a value by their old or by their new names. */
+export interface PushedEvent {
+  id: string;
+  source: string;
+  time: string;
+  data: { values: { value: string; dataType?: string; data_type?: string }[] };
+}
+
+/** `12:00:00.000  lock-state           LOCKED          186 ns  sequence 1795356456124      2 ms` */
+export function eventLine(event: PushedEvent, headers: IncomingHttpHeaders, nowMs: number): string {
+  const valuesOf = (type: string): string =>
+    event.data.values
+      .filter((one) => (one.dataType ?? one.data_type) === type)
+      .map(({ value }) => value)
+      .join('/');
+  const offset = valuesOf('metric');
+  // What was the state before we subscribed has been on no way to us.
+  const latency = headers['ptp-initial'] === 'true' ? 'initial' : `${nowMs - Date.parse(event.time)} ms`;
+  return [
+    event.time.slice(11, 23),
+    event.source.replace(/.*\//, '').padEnd(19),
+    valuesOf('notification').padEnd(8),
+    (offset && `${offset} ns`).padStart(13),
+    `sequence ${String(headers['ptp-sequence'])}`,
+    latency.padStart(7),
+  ].join('  ');
+}
+
+async function main(): Promise<void> {
+  const { values: options } = parseArgs({
+    options: {
+      gateway: { type: 'string', default: 'http://localhost:8089' },
+      node: { type: 'string', default: 'demo-node' },
+      host: { type: 'string', default: '127.0.0.1' },
+      port: { type: 'string', default: '9089' },
+    },
+  });
+  const server = createServer((request, response) => {
+    void receive(request).then((status) => response.writeHead(status).end());
+  });
+  server.listen(Number(options.port), options.host);
+  await once(server, 'listening');
+  const endpointUri = `http://${options.host}:${(server.address() as AddressInfo).port}/event`;
+
+  const api = `${options.gateway}/api/ocloudNotifications/v1/subscriptions`;
+  const ids: string[] = [];
+  const unsubscribe = async (): Promise<void> => {
+    const gone = ids.map((id) => fetch(`${api}/${id}`, { method: 'DELETE', signal: AbortSignal.timeout(1_000) }));
+    await Promise.allSettled(gone);
+    process.exit();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void unsubscribe());
+
+  for (const path of PATHS) {
+    ids.push(await subscribe(api, { resource: `/cluster/node/${options.node}${path}`, endpointUri }));
+  }
+  console.log(`subscribed to the states of ${options.node}, for ${endpointUri}`);
+}
+
+/** Prints an event; gives the status to answer. */
+async function receive(request: IncomingMessage): Promise<number> {
+  const body = await text(request);
+  // An empty POST is the gateway's question whether this endpoint is there.
+  if (body === '') return 204;
+  try {
+    console.log(eventLine(JSON.parse(body) as PushedEvent, request.headers, Date.now()));
+    return 204;
+  } catch {
+    return 400;
+  }
+}
+
+/** Subscribes, as soon as the gateway is there; gives the subscription's id. */
+async function subscribe(api: string, subscription: { resource: string; endpointUri: string }): Promise<string> {
+  for (;;) {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(api, { method: 'POST', headers, body: JSON.stringify(subscription) }).catch(
+      () => undefined,
+    );
+    if (answer?.ok) return ((await answer.json()) as { id: string }).id;
+    if (answer !== undefined && answer.status < 500) throw new Error(`not subscribed: ${await answer.text()}`);
+    await pause(1_000);
+  }
+}
+
+if (require.main === module) {
+  main().catch((err: Error) => {
+    console.error(err.message);
+    process.exit(1);
+  });
+}

@@ -1,0 +1,48 @@
+import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
+import { bus } from '../../shared/contract/bus.js';
+import type { DeadLetter } from '../../shared/contract/rest-v1.js';
+import type { DataVersion, SubscriptionRecord } from '../subscriptions/record.js';
+import { pushedEvent } from './body.js';
+import type { Item } from './lane.js';
+
+/** Dead letters that one answer lists, the newest. */
+export const LISTED = 100;
+
+/** What consumers refused for good, with the reason: stream PTP_DEADLETTER, one subject per subscription, kept 7 days. */
+export class DeadLetters {
+  readonly #js: JetStreamClient;
+  readonly #jsm: JetStreamManager;
+
+  constructor(js: JetStreamClient, jsm: JetStreamManager) {
+    this.#js = js;
+    this.#jsm = jsm;
+  }
+
+  /** Rejects while the broker is away. A repeat of the same event is the same dead letter. */
+  async bury(record: SubscriptionRecord, { event }: Item, reason: string, now: number): Promise<void> {
+    const letter: DeadLetter = {
+      subscription: record.id,
+      reason,
+      time: new Date(now).toISOString(),
+      sequence: event.sequence,
+      event: pushedEvent(event, record.dataVersion ?? ('both' satisfies DataVersion)),
+    };
+    await this.#js.publish(subject(record.id), JSON.stringify(letter), { msgID: `${record.id}.${event.id}` });
+  }
+
+  /** The newest dead letters of a subscription, oldest first. */
+  async list(id: string): Promise<DeadLetter[]> {
+    const letters: DeadLetter[] = [];
+    const last = await this.#jsm.direct.getMessage(bus.streams.deadLetters, { last_by_subj: subject(id) });
+    for (let at = 1; last !== null && at <= last.seq;) {
+      const found = await this.#jsm.direct.getMessage(bus.streams.deadLetters, { seq: at, next_by_subj: subject(id) });
+      if (found === null) break;
+      letters.push(found.json<DeadLetter>());
+      if (letters.length > LISTED) letters.shift();
+      at = found.seq + 1;
+    }
+    return letters;
+  }
+}
+
+const subject = (id: string): string => `${bus.subjects.deadLetters}.${id}`;

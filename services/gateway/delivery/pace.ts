@@ -1,0 +1,100 @@
+import type { Clock } from '../../shared/clock.js';
+import { backoffMs } from './backoff.js';
+
+/** Attempts that one subscription may have running; several consumers may share an ingress. */
+const RUNNING_LIMIT = 4;
+/** Failures without a success in between after which it is the endpoint that fails, and not an event. */
+const FAILURES = 3;
+
+/**
+ * The pace at which one endpoint is called. While it works, a few attempts run side by side. When attempt after attempt
+ * fails, one at a time is made, after a pause that grows; lanes take turns, so that one event which the endpoint cannot
+ * take does not pass for an endpoint that is down. The first success ends that.
+ */
+export class Pace {
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #onRecovered: () => void;
+  #running = 0;
+  #failures = 0;
+  #pausedUntilMs = 0;
+  #cancelWake: (() => void) | undefined;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(clock: Clock, random: () => number, onRecovered: () => void) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#onRecovered = onRecovered;
+  }
+
+  get isFailing(): boolean {
+    return this.#failures >= FAILURES;
+  }
+
+  /** Waits for the turn to make an attempt; false when `signal` was aborted before. */
+  async turn(signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return false;
+    if (this.#waiting.size === 0 && this.#isOpen()) {
+      this.#running += 1;
+      return true;
+    }
+    return new Promise((resolve) => {
+      const go = (): void => {
+        signal.removeEventListener('abort', leave);
+        resolve(true);
+      };
+      const leave = (): void => {
+        this.#waiting.delete(go);
+        resolve(false);
+      };
+      this.#waiting.add(go);
+      signal.addEventListener('abort', leave, { once: true });
+      this.#admit();
+    });
+  }
+
+  succeeded(): void {
+    const wasFailing = this.isFailing;
+    this.#failures = 0;
+    this.#pausedUntilMs = 0;
+    this.#ended();
+    if (wasFailing) this.#onRecovered();
+  }
+
+  /** @param afterMs what the endpoint asked for (`Retry-After`): all of it pauses */
+  failed(afterMs: number | undefined): void {
+    this.#failures += 1;
+    const pauseMs = this.isFailing ? backoffMs(this.#failures - FAILURES + 1, this.#random()) : 0;
+    const untilMs = this.#clock.monotonic() + Math.max(pauseMs, afterMs ?? 0);
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, untilMs);
+    this.#ended();
+  }
+
+  /** An attempt that says nothing about the endpoint: it was refused, or ended by us. */
+  finished(): void {
+    this.#ended();
+  }
+
+  #ended(): void {
+    this.#running -= 1;
+    this.#admit();
+  }
+
+  #isOpen(): boolean {
+    return this.#running < (this.isFailing ? 1 : RUNNING_LIMIT) && this.#clock.monotonic() >= this.#pausedUntilMs;
+  }
+
+  #admit(): void {
+    for (const go of this.#waiting) {
+      if (!this.#isOpen()) break;
+      this.#waiting.delete(go);
+      this.#running += 1;
+      go();
+    }
+    this.#cancelWake?.();
+    this.#cancelWake = undefined;
+    const isPaused = this.#clock.monotonic() < this.#pausedUntilMs;
+    if (this.#waiting.size > 0 && isPaused)
+      this.#cancelWake = this.#clock.wakeAt(this.#pausedUntilMs, () => this.#admit());
+  }
+}

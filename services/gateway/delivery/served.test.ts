@@ -1,0 +1,265 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import fc from 'fast-check';
+import { pino } from 'pino';
+import { FakeClock } from '../../../test/support/fakeClock.js';
+import type { PtpEvent } from '../../shared/event.js';
+import { eventSubject } from '../../shared/subjects.js';
+import type { SubscriptionRecord } from '../subscriptions/record.js';
+import { resumeAt, type Cursor } from './cursor.js';
+import type { Item } from './lane.js';
+import type { LoggedEvent, SubjectFilter } from './log.js';
+import type { Outcome } from './post.js';
+import { Ring } from './ring.js';
+import { Served, type Serving } from './served.js';
+
+const PATH = '/sync/ptp-status/lock-state';
+const STREAM = 'stream';
+const record = { id: 's1', filter: { node: '*', path: '/sync' }, start: 0, stream: STREAM } as SubscriptionRecord;
+
+/** A log with a tail, and a consumer whose answers somebody decides one by one. */
+class World {
+  readonly clock = new FakeClock();
+  readonly log: LoggedEvent[] = [];
+  /** What the consumer was posted and took, in order. */
+  readonly taken: Item[] = [];
+  readonly attempts: { item: Item; answer: (outcome: Outcome) => void }[] = [];
+  readonly reads: (() => void)[] = [];
+  tailed = 0;
+  ring = new Ring(0, { messages: 5, bytes: 1e9 });
+  served: Served;
+
+  constructor(record_: SubscriptionRecord = record) {
+    this.served = new Served(record_, [0, {}], this.#serving());
+  }
+
+  get position(): number {
+    return this.log[this.tailed - 1]?.seq ?? 0;
+  }
+
+  publish(node: string): void {
+    const before = this.log.filter((event) => event.node === node).length;
+    // Positions of other subscriptions' events lie in between.
+    const seq = (this.log.at(-1)?.seq ?? 0) + 1 + (this.log.length % 2);
+    const subject = eventSubject(node, PATH);
+    const event = { id: `${node}-${before + 1}`, sequence: String(before + 1) } as PtpEvent;
+    this.log.push({ seq, subject, node, path: PATH, storedAtMs: this.clock.now(), event });
+  }
+
+  tail(): void {
+    const event = this.log[this.tailed];
+    if (event === undefined) return;
+    this.tailed += 1;
+    this.ring.push({ ...event, data: new Uint8Array() });
+    this.served.take(event);
+  }
+
+  answer(which: number, outcome: Outcome): void {
+    const [attempt] = this.attempts.splice(which % Math.max(1, this.attempts.length), 1);
+    if (attempt === undefined) return;
+    if (outcome.kind === 'settled') this.taken.push(attempt.item);
+    attempt.answer(outcome);
+  }
+
+  cursor(): Cursor {
+    const subs = this.served.cursor(this.position);
+    return { epoch: 'e', n: 1, stream: STREAM, tail: this.position, subs: subs === undefined ? {} : { s1: subs } };
+  }
+
+  /** The gateway ends and starts again from a cursor. */
+  async restart(cursor: Cursor | undefined): Promise<void> {
+    const stopping = this.served.stop(0);
+    await this.#untilStopped(stopping);
+    const saved = cursor ?? this.cursor();
+    this.tailed = this.log.filter(({ seq }) => seq <= saved.tail).length;
+    this.ring = new Ring(saved.tail, { messages: 5, bytes: 1e9 });
+    this.served = new Served(record, resumeAt(saved, record, STREAM), this.#serving());
+  }
+
+  /** Everybody answers, until there is nothing left to do. */
+  async settleAll(): Promise<void> {
+    for (let quiet = 0; quiet < 3; quiet += 1) {
+      while (this.tailed < this.log.length) this.tail();
+      this.clock.advance({ seconds: 120 });
+      await turn();
+      if (this.attempts.length + this.reads.length > 0) quiet = -1;
+      for (const read of this.reads.splice(0)) read();
+      while (this.attempts.length > 0) this.answer(0, { kind: 'settled' });
+      await turn();
+    }
+  }
+
+  async #untilStopped(stopping: Promise<void>): Promise<void> {
+    let isStopped = false;
+    void stopping.then(() => (isStopped = true));
+    while (!isStopped) {
+      for (const read of this.reads.splice(0)) read();
+      for (const { answer } of this.attempts.splice(0)) answer({ kind: 'stopped' });
+      await turn();
+    }
+  }
+
+  #serving(): Serving {
+    const position = (): number => this.position;
+    return {
+      clock: this.clock,
+      log: pino({ level: 'silent' }),
+      random: () => 0.5,
+      maxAgeMs: Infinity,
+      heldLimit: 2,
+      events: {
+        get position() {
+          return position();
+        },
+        firstStored: 0,
+        recent: ({ matches }, from) => {
+          const found = this.ring.next(matches, from);
+          return typeof found === 'string' ? found : this.#logged(found.seq);
+        },
+        stored: (filter, from) => new Promise((resolve) => this.reads.push(() => resolve(this.#stored(filter, from)))),
+      },
+      attempt: (_record, item) => new Promise((resolve) => this.attempts.push({ item, answer: resolve })),
+      askState: async () => ({ kind: 'unknown' }),
+      bury: async () => {},
+      onEnd: () => {},
+      onGap: () => {},
+      onGone: () => {},
+    };
+  }
+
+  #stored({ matches }: SubjectFilter, from: number): LoggedEvent | undefined {
+    return this.log.find(({ seq, subject }) => seq >= from && matches(subject));
+  }
+
+  #logged(seq: number): LoggedEvent {
+    const event = this.log.find((one) => one.seq === seq);
+    if (event === undefined) throw new Error(`nothing at ${seq}`);
+    return event;
+  }
+}
+
+const idsOf = (items: Item[], node: string): string[] =>
+  items.map(({ event }) => event.id).filter((id) => id.startsWith(`${node}-`));
+
+type Step =
+  | { do: 'publish'; node: string }
+  | { do: 'tail' | 'read' | 'advance' | 'restart' | 'save' | 'kill' }
+  | { do: 'answer'; which: number; ok: boolean };
+
+const nodes = ['a', 'b', 'c', 'd'];
+const step = (kills: boolean): fc.Arbitrary<Step> =>
+  fc.oneof(
+    { weight: 8, arbitrary: fc.record({ do: fc.constant('publish' as const), node: fc.constantFrom(...nodes) }) },
+    { weight: 7, arbitrary: fc.constant({ do: 'tail' as const }) },
+    { weight: 4, arbitrary: fc.constant({ do: 'read' as const }) },
+    { weight: 3, arbitrary: fc.constant({ do: 'advance' as const }) },
+    { weight: 1, arbitrary: fc.constant({ do: 'restart' as const }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({ do: fc.constant('answer' as const), which: fc.nat({ max: 3 }), ok: fc.boolean() }),
+    },
+    ...(kills
+      ? [
+          { weight: 1, arbitrary: fc.constant({ do: 'save' as const }) },
+          { weight: 1, arbitrary: fc.constant({ do: 'kill' as const }) },
+        ]
+      : []),
+  );
+
+async function play(steps: Step[]): Promise<World> {
+  const world = new World();
+  let saved: Cursor = world.cursor();
+  for (const one of steps) {
+    if (one.do === 'publish') world.publish(one.node);
+    else if (one.do === 'tail') world.tail();
+    else if (one.do === 'read') world.reads.shift()?.();
+    else if (one.do === 'advance') world.clock.advance({ seconds: 40 });
+    else if (one.do === 'answer')
+      world.answer(one.which, one.ok ? { kind: 'settled' } : { kind: 'failed', reason: 'x' });
+    else if (one.do === 'save') saved = world.cursor();
+    else if (one.do === 'kill') await world.restart(saved);
+    else {
+      await world.restart(undefined);
+      saved = world.cursor();
+    }
+    await turn();
+  }
+  await world.settleAll();
+  return world;
+}
+
+describe('a served subscription', () => {
+  it('is given every event once and in order, however tail, log, failures, detaching and graceful restarts interleave', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step(false), { minLength: 20, maxLength: 200, size: 'max' }), async (steps) => {
+        const world = await play(steps);
+        for (const node of nodes) {
+          expect(idsOf(world.taken, node)).toEqual(
+            world.log.filter((event) => event.node === node).map(({ event }) => event.id),
+          );
+        }
+        expect(world.served.isAttached).toBe(true);
+        expect(world.served.openLanes).toBe(0);
+      }),
+      { numRuns: 300 },
+    );
+  }, 120_000);
+
+  it('loses nothing and keeps the order when it is killed; repeats carry the same id', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step(true), { minLength: 20, maxLength: 200, size: 'max' }), async (steps) => {
+        const world = await play(steps);
+        for (const node of nodes) {
+          const seen = [...new Set(idsOf(world.taken, node))];
+          expect(seen).toEqual(world.log.filter((event) => event.node === node).map(({ event }) => event.id));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  }, 120_000);
+
+  it('holds no more than its limit while the consumer is down, and gets everything when it is back', async () => {
+    const world = new World();
+    for (let i = 0; i < 500; i += 1) {
+      world.publish(nodes[i % 4] ?? 'a');
+      world.tail();
+      if (i % 10 === 0) {
+        world.answer(0, { kind: 'failed', reason: 'down' });
+        world.clock.advance({ seconds: 40 });
+        await turn();
+      }
+    }
+    expect(world.served.isAttached).toBe(false);
+    expect(world.served.held).toBeLessThanOrEqual(8);
+
+    await world.settleAll();
+
+    expect(world.taken).toHaveLength(500);
+    expect(world.served.isAttached).toBe(true);
+  });
+
+  it('lets an event that the consumer cannot take hold up only its own lane', async () => {
+    const world = new World();
+    world.publish('a');
+    world.tail();
+    await turn();
+    for (let i = 0; i < 200; i += 1) {
+      world.publish(i % 2 === 0 ? 'b' : 'a');
+      world.tail();
+      await turn();
+      for (let n = world.attempts.length; n > 0; n -= 1) {
+        const isPoison = world.attempts[0]?.item.event.id === 'a-1';
+        world.answer(0, isPoison ? { kind: 'failed', reason: 'answered 500' } : { kind: 'settled' });
+      }
+      await turn();
+      world.clock.advance({ seconds: 40 });
+      for (const read of world.reads.splice(0)) read();
+      await turn();
+    }
+    expect(idsOf(world.taken, 'a')).toEqual([]);
+    expect(idsOf(world.taken, 'b').length).toBeGreaterThan(90);
+
+    await world.settleAll();
+    expect(idsOf(world.taken, 'a')).toHaveLength(101);
+    expect(idsOf(world.taken, 'b')).toHaveLength(100);
+  });
+});

@@ -1,0 +1,168 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from './support/eventually.js';
+import { processesOf, startLocally, type LocalRun } from './support/localRun.js';
+
+/** What the README promises. */
+const STOP_MS = 5_000;
+
+const listening = async (port = 0): Promise<Server> => {
+  const server = createServer((_, response) => response.writeHead(204).end());
+  await new Promise<void>((resolve) => void server.listen(port, '127.0.0.1', resolve));
+  return server;
+};
+const portOf = (server: Server): number => (server.address() as AddressInfo).port;
+const close = (server: Server): Promise<unknown> => new Promise((resolve) => void server.close(resolve));
+
+/** The lock-state events that the demo consumer has printed. */
+const lockStates = (run: LocalRun): { state: string | undefined; sequence: number }[] =>
+  [...run.output().matchAll(/ lock-state +(\w+) .*sequence (\d+)/g)].map(([, state, sequence]) => ({
+    state,
+    sequence: Number(sequence),
+  }));
+
+const ready = (run: LocalRun): Promise<unknown> => eventually(() => run.output().includes('is ready after'));
+
+describe('npm start', () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'ptp-start-'));
+  let consumer: Server;
+  let settings: { DATA_DIR: string; API_PORT: string };
+  let subscriptions: string;
+  /** Of a subscription that is there before and after. */
+  let id: string;
+  let lastSequence: number;
+
+  beforeAll(async () => {
+    consumer = await listening();
+    const free = await listening();
+    settings = { DATA_DIR: dataDir, API_PORT: String(portOf(free)) };
+    subscriptions = `http://127.0.0.1:${portOf(free)}/api/ocloudNotifications/v1/subscriptions`;
+    await close(free);
+  });
+
+  // Nothing is left, unless the test has failed.
+  afterEach(() => {
+    for (const { pid } of processesOf(dataDir)) process.kill(pid, 'SIGKILL');
+  });
+
+  afterAll(async () => {
+    consumer.closeAllConnections();
+    await close(consumer);
+    await eventually(() => processesOf(dataDir).length === 0);
+    rmSync(dataDir, { recursive: true });
+  });
+
+  it('shows LOCKED, HOLDOVER and FREERUN at the demo consumer, and leaves nothing running after Ctrl-C', async () => {
+    const run = startLocally(settings);
+    await ready(run);
+    const answer = await fetch(subscriptions, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        resource: '/cluster/node/demo-node/sync',
+        endpointUri: `http://127.0.0.1:${portOf(consumer)}/`,
+      }),
+    });
+    ({ id } = (await answer.json()) as { id: string });
+    await eventually(() => lockStates(run).length === 4, 25_000);
+    expect(lockStates(run).map(({ state }) => state)).toEqual(['FREERUN', 'LOCKED', 'HOLDOVER', 'FREERUN']);
+    expect(processesOf(dataDir)).toHaveLength(6);
+
+    const asked = performance.now();
+    run.signal('SIGINT');
+
+    expect(await run.exitCode).toBe(0);
+    expect(performance.now() - asked).toBeLessThan(STOP_MS);
+    expect(processesOf(dataDir)).toEqual([]);
+    expect(existsSync(join(dataDir, 'lock'))).toBe(false);
+    expect(existsSync(join(dataDir, 'run/events.sock'))).toBe(false);
+    lastSequence = Math.max(...lockStates(run).map(({ sequence }) => sequence));
+  }, 60_000);
+
+  it('finds its data again, refuses a second run in its folder, and ends with a service that is killed', async () => {
+    const run = startLocally(settings);
+    await ready(run);
+    expect((await fetch(`${subscriptions}/${id}`)).status).toBe(200);
+    // A service that had forgotten would count on from the time in milliseconds.
+    const next = await eventually(() => lockStates(run).find(({ sequence }) => sequence > lastSequence));
+    expect(next.sequence).toBeLessThan(lastSequence + 10);
+
+    const second = startLocally({ ...settings, API_PORT: '1' });
+    expect(await second.exitCode).toBe(1);
+    expect(second.output()).toMatch(/^npm start runs here already \(process \d+\): [^\n]+\n$/);
+
+    const collector = processesOf(dataDir).find(({ command }) => command.includes('collector/main.js'));
+    process.kill(collector?.pid ?? 0, 'SIGKILL');
+
+    expect(await run.exitCode).toBe(1);
+    expect(run.output()).toMatch(/\nThe collector ended \(killed by SIGKILL\): .*\n$/);
+    expect(processesOf(dataDir)).toEqual([]);
+  });
+
+  it('takes its processes along when it is killed, and starts again', async () => {
+    const killed = startLocally(settings);
+    await ready(killed);
+    killed.signal('SIGKILL');
+    await killed.exitCode;
+    await eventually(() => processesOf(dataDir).length === 0);
+
+    const run = startLocally(settings);
+    await ready(run);
+    run.signal('SIGTERM');
+    expect(await run.exitCode).toBe(0);
+  });
+
+  it('can be stopped while it starts', async () => {
+    const run = startLocally(settings);
+    await eventually(() => processesOf(dataDir).some(({ command }) => command.includes('gateway/main.js')));
+    run.signal('SIGINT');
+    expect(await run.exitCode).toBe(0);
+    expect(run.output()).toBe('Stopping …\n');
+    expect(processesOf(dataDir)).toEqual([]);
+    expect(existsSync(join(dataDir, 'lock'))).toBe(false);
+  });
+
+  describe('says in one sentence why it cannot start:', () => {
+    it('a port in use', async () => {
+      const port = portOf(consumer);
+      const run = startLocally({ ...settings, API_PORT: String(port) });
+      expect(await run.exitCode).toBe(1);
+      expect(run.output()).toBe(`Port ${port} is already in use: free it, or set API_PORT to another one.\n`);
+      expect(existsSync(join(dataDir, 'lock'))).toBe(false);
+    });
+
+    it.each([
+      [
+        'a folder that cannot be written',
+        { DATA_DIR: '/proc/version/data' },
+        /^Cannot write to \/proc\/version\/data /,
+      ],
+      ['no nats-server', { NATS_SERVER: '/nowhere/nats-server' }, /^NATS_SERVER names no program: /],
+      ['no broker', { NATS_URL: 'nats://127.0.0.1:1' }, /^No broker answers at NATS_URL=.*: connection refused\.$/],
+      [
+        'a setting that is wrong',
+        { API_PORT: 'web' },
+        /^Cannot start: API_PORT must be a port from 1 to 65535, got "web"/,
+      ],
+      [
+        'a setting of a service that is wrong',
+        { LOG_LEVEL: 'loud' },
+        /^The \w+ ended \(exit code 1\): LOG_LEVEL must be /,
+      ],
+    ])('%s', async (_, wrong, sentence) => {
+      const run = startLocally({ ...settings, ...wrong });
+      expect(await run.exitCode).toBe(1);
+      expect(run.output().trimEnd()).toMatch(sentence);
+      expect(run.output().trimEnd().split('\n')).toHaveLength(1);
+    });
+
+    it('an option that is none', async () => {
+      const run = startLocally(settings, '--nodemo');
+      expect(await run.exitCode).toBe(1);
+      expect(run.output()).toMatch(/^Unknown option --nodemo\./);
+    });
+  });
+});

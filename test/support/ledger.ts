@@ -1,0 +1,269 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { jetstream, type JetStreamClient } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { bus } from '../../services/shared/contract/bus.js';
+import type { PushedEvent } from '../../services/shared/contract/rest-v1.js';
+import { encodeEvent, makeEvent, newTraceparent, type PtpEvent } from '../../services/shared/event.js';
+import { eventSubject, resourceAddress } from '../../services/shared/subjects.js';
+import { startBroker } from './broker.js';
+import { eventually } from './eventually.js';
+import { freePort } from './ports.js';
+import { seededRandom } from './random.js';
+import { spawnGateway, subscribe } from './services.js';
+
+const NODES = Array.from({ length: 10 }, (_, i) => `node-${i}.example.com`);
+const KINDS = [bus.resources.lockState, bus.resources.osClockSyncState];
+const CONSUMERS = 20;
+const SUBSCRIPTIONS = 300;
+const EVENTS_PER_SECOND = 20;
+
+export interface LedgerResult {
+  events: number;
+  expected: number;
+  delivered: number;
+  repeats: number;
+  kills: number;
+  gracefulStops: number;
+  brokerKills: number;
+  /** What should not have happened, in words. */
+  violations: string[];
+}
+
+interface Entry {
+  subscription: string;
+  event: PushedEvent;
+  sequence: bigint;
+  atMs: number;
+}
+
+/**
+ * Several hundred subscriptions of all forms, consumers that fail now and then, a gateway and a broker that are killed,
+ * and a book in which every delivery is written down and compared with every event that was published.
+ */
+export async function keepLedger({ seed, seconds }: { seed: number; seconds: number }): Promise<LedgerResult> {
+  const random = seededRandom(seed);
+  const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
+  const broker = await startBroker();
+  const port = await freePort();
+  const book: Entry[] = [];
+  const down = new Set<number>();
+  const consumers = await startConsumers(book, down);
+  let gateway = await spawnGateway(broker.url, port, { INITIAL_NOTIFICATION: 'false' });
+  const connection = await connect({ servers: broker.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  const publisher = new Recorder(jetstream(connection, { timeout: 1_000 }));
+  const kills: number[] = [];
+  let gracefulStops = 0;
+  let brokerKills = 0;
+
+  try {
+    const subscriptions = await subscribeAll(gateway.api, consumers.url, pick);
+
+    const endMs = performance.now() + seconds * 1_000;
+    const trouble = async (): Promise<void> => {
+      while (performance.now() < endMs) {
+        await pause(500 + random() * 1_500);
+        const what = random();
+        if (what < 0.5) {
+          const consumer = Math.floor(random() * CONSUMERS);
+          down.add(consumer);
+          void pause(random() * 3_000).then(() => down.delete(consumer));
+        } else if (what < 0.7) {
+          kills.push(performance.now());
+          await gateway.kill('SIGKILL');
+          gateway = await spawnGateway(broker.url, port, { INITIAL_NOTIFICATION: 'false' });
+        } else if (what < 0.85) {
+          gracefulStops += 1;
+          await gateway.kill('SIGTERM');
+          gateway = await spawnGateway(broker.url, port, { INITIAL_NOTIFICATION: 'false' });
+        } else {
+          brokerKills += 1;
+          await broker.restart();
+        }
+      }
+    };
+    const publishing = async (): Promise<void> => {
+      while (performance.now() < endMs) {
+        await Promise.all([publisher.publish(pick(NODES), pick(KINDS)), pause(1_000 / EVENTS_PER_SECOND)]);
+      }
+    };
+    await Promise.all([trouble(), publishing()]);
+    down.clear();
+
+    const expected = subscriptions.flatMap(({ id, wants }) =>
+      publisher.events.filter(({ source }) => wants(source)).map((event) => `${id} ${event.id}`),
+    );
+    const seen = (): Set<string> => new Set(book.map(({ subscription, event }) => `${subscription} ${event.id}`));
+    await eventually(() => seen().size >= expected.length, 60_000).catch(() => undefined);
+    // Repeats that are still under way come before the gateway has stopped.
+    await gateway.kill('SIGTERM');
+
+    const delivered = seen();
+    const violations = [
+      ...expected.filter((one) => !delivered.has(one)).map((one) => `missing: ${one}`),
+      ...outOfOrder(book),
+      ...unexplainedRepeats(book, kills),
+    ];
+    if (delivered.size > expected.length)
+      violations.push(`${delivered.size - expected.length} deliveries that nobody asked for`);
+    return {
+      events: publisher.events.length,
+      expected: expected.length,
+      delivered: delivered.size,
+      repeats: book.length - delivered.size,
+      kills: kills.length,
+      gracefulStops,
+      brokerKills,
+      violations,
+    };
+  } finally {
+    await gateway.kill('SIGKILL');
+    await connection.close();
+    await consumers.close();
+    await broker.close();
+  }
+}
+
+/** Publishes as collectors do: one event per subject at a time, the same id until the broker has it. */
+class Recorder {
+  readonly events: PtpEvent[] = [];
+  readonly #js: JetStreamClient;
+  readonly #sequences = new Map<string, number>();
+
+  constructor(js: JetStreamClient) {
+    this.#js = js;
+  }
+
+  async publish(node: string, { path, type }: { path: string; type: string }): Promise<void> {
+    const subject = eventSubject(node, path);
+    const sequence = (this.#sequences.get(subject) ?? 0) + 1;
+    this.#sequences.set(subject, sequence);
+    const values = [
+      {
+        ResourceAddress: `/cluster/node/${node}/ens1fx/master`,
+        data_type: 'notification',
+        value_type: 'enumeration',
+        value: sequence % 2 === 0 ? 'LOCKED' : 'FREERUN',
+      },
+    ];
+    const event = makeEvent({
+      id: randomUUID(),
+      source: resourceAddress(node, path),
+      type,
+      time: new Date().toISOString(),
+      sequence: String(sequence),
+      traceparent: newTraceparent(),
+      data: { version: '1.0', values },
+    });
+    await eventually(() => this.#js.publish(subject, encodeEvent(event), { msgID: event.id }), 60_000);
+    this.events.push(event);
+  }
+}
+
+interface Subscribed {
+  id: string;
+  wants: (source: string) => boolean;
+}
+
+async function subscribeAll(
+  api: string,
+  consumersUrl: string,
+  pick: <T>(from: readonly T[]) => T,
+): Promise<Subscribed[]> {
+  const forms: ((node: string) => { resource: string; wants: (source: string) => boolean })[] = [
+    (node) => exact(`/cluster/node/${node}${KINDS[0]?.path}`),
+    (node) => exact(`/cluster/node/${node}${KINDS[1]?.path}`),
+    (node) => below(`/cluster/node/${node}/sync`),
+    (node) => below(`/cluster/node/${node}/sync/ptp-status`),
+    (node) => ({ ...below(`/cluster/node/${node}/sync/sync-status`), resource: `/cluster/node/${node}/clock` }),
+  ];
+  const ofAllNodes: ReturnType<(typeof forms)[0]>[] = [
+    { resource: '/cluster/node/*/sync', wants: () => true },
+    { resource: `/cluster/node/*${KINDS[0]?.path}`, wants: (source) => source.endsWith(KINDS[0]?.path ?? '') },
+  ];
+  const subscriptions: Subscribed[] = [];
+  for (let i = 0; i < SUBSCRIPTIONS; i += 1) {
+    const { resource, wants } = i % 20 === 0 ? pick(ofAllNodes) : pick(forms)(pick(NODES));
+    const answer = await subscribe(api, resource, `${consumersUrl}/${i % CONSUMERS}/${i}`);
+    if (answer.status !== 201) throw new Error(`not subscribed: ${answer.status} ${await answer.text()}`);
+    subscriptions.push({ id: ((await answer.json()) as { id: string }).id, wants });
+  }
+  return subscriptions;
+}
+
+const exact = (resource: string) => ({ resource, wants: (source: string) => source === resource });
+const below = (resource: string) => ({ resource, wants: (source: string) => source.startsWith(`${resource}/`) });
+
+/** One HTTP server for all consumers: `/<consumer>/<subscription>`. One that is down answers 503, or not at all. */
+async function startConsumers(book: Entry[], down: Set<number>): Promise<{ url: string; close: () => Promise<void> }> {
+  const server: Server = createServer((req, res) => {
+    const chunks: Buffer[] = [];
+    req.on('data', (chunk: Buffer) => chunks.push(chunk));
+    req.on('end', () => {
+      const consumer = Number(req.url?.split('/')[1]);
+      const body = Buffer.concat(chunks).toString('utf8');
+      if (body !== '' && down.has(consumer)) {
+        if (consumer % 2 === 0) res.writeHead(503).end();
+        else void pause(2_000).then(() => res.destroy());
+        return;
+      }
+      if (body !== '') {
+        book.push({
+          subscription: String(req.headers['ptp-subscription-id']),
+          event: JSON.parse(body) as PushedEvent,
+          sequence: BigInt(String(req.headers['ptp-sequence'])),
+          atMs: performance.now(),
+        });
+      }
+      res.writeHead(204).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** After dropping repeats by id, the sequences of each subscription and resource rise. */
+function outOfOrder(book: Entry[]): string[] {
+  const last = new Map<string, bigint>();
+  const seen = new Set<string>();
+  const violations: string[] = [];
+  for (const { subscription, event, sequence } of book) {
+    const lane = `${subscription} ${event.source}`;
+    if (seen.has(`${subscription} ${event.id}`)) continue;
+    seen.add(`${subscription} ${event.id}`);
+    const before = last.get(lane);
+    if (before !== undefined && sequence <= before)
+      violations.push(`out of order: ${lane} ${sequence} after ${before}`);
+    last.set(lane, sequence);
+  }
+  return violations;
+}
+
+/** The cursor is saved every 250 ms; a busy machine and a broker that is away delay that. */
+const CURSOR_WINDOW_MS = 250 + 2_750;
+
+/** A repeat is explained by a kill of the gateway soon after the first delivery. */
+function unexplainedRepeats(book: Entry[], kills: number[]): string[] {
+  const first = new Map<string, number>();
+  const violations: string[] = [];
+  for (const { subscription, event, atMs } of book) {
+    const key = `${subscription} ${event.id}`;
+    const firstMs = first.get(key);
+    if (firstMs === undefined) first.set(key, atMs);
+    else if (
+      !kills.some((killMs) => killMs >= firstMs - 50 && killMs <= atMs && killMs - firstMs <= CURSOR_WINDOW_MS)
+    ) {
+      violations.push(`repeated without a kill: ${key}, ${Math.round(atMs - firstMs)} ms after`);
+    }
+  }
+  return violations;
+}
