@@ -11,6 +11,7 @@ import { ConfigWatcher } from './configWatcher.js';
 import { Daemon } from './daemon.js';
 import type { Names } from './event/names.js';
 import { Intake } from './intake.js';
+import { LineCounts } from './lineCounts.js';
 import { declareMetrics, vouchSamples } from './metrics.js';
 import { declareOpenshiftMetrics } from './openshift.js';
 import { Outbox } from './outbox.js';
@@ -39,6 +40,7 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
   const daemon = new Daemon({ url: config.daemonUrl, clock, log });
   const names: Names = { node: nodeName, alias: daemon.alias };
   const clocks = new NodeClocks();
+  const counts = new LineCounts();
   const stateTimes = new StateTimes();
   const publication = new Publication({
     clocks,
@@ -66,8 +68,14 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
     clocks,
     configReader: new ConfigReader(places, log),
     clock,
-    metrics,
+    counts,
     onChanges: (changes, at) => publication.publish(changes, at),
+    onOnlySummaries: (whose) => {
+      log.warn(
+        whose,
+        'only summaries for a minute, which carry no state: lower summary_interval (ptp4l) or -u (phc2sys)',
+      );
+    },
     onCommand: (command) => {
       log.info({ command }, 'command of the daemon');
       if (command === 'RESTART') startOver();
@@ -100,6 +108,7 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
   life.onStop('event socket', () => socket.close());
 
   declareOpenshiftMetrics(registry, () => samplesOf(clocks, names, clock.monotonic()));
+  metrics.watchLines(counts);
   metrics.watchStates(() => stateTimes.samples(clock.monotonic(), (name) => clocks.configs.has(name)));
   metrics.watchVouching(() => vouchSamples(clocks, intake.now(), config.staleAfterMs));
 

@@ -1,8 +1,8 @@
 import type { Clock } from '../shared/clock.js';
 import type { ConfigReader } from './configReader.js';
-import type { CollectorMetrics } from './metrics.js';
+import type { LineCounts } from './lineCounts.js';
 import { parse, processOf } from './parse/line.js';
-import type { CommandSeen } from './parse/observation.js';
+import type { CommandSeen, Process } from './parse/observation.js';
 import type { Change } from './state/change.js';
 import type { Instant } from './state/clock.js';
 import type { NodeClocks } from './state/nodeClocks.js';
@@ -11,10 +11,11 @@ export interface IntakeOptions {
   clocks: NodeClocks;
   configReader: ConfigReader;
   clock: Clock;
-  metrics: CollectorMetrics;
+  counts: LineCounts;
   /** Never waits: a reader that waits blocks the daemon. */
   onChanges: (changes: readonly Change[], at: Instant) => void;
   onCommand: (command: CommandSeen['command']) => void;
+  onOnlySummaries: (whose: { config: string; process: Process }) => void;
 }
 
 /** Feeds the core: lines, files, and time when the earliest deadline has come. */
@@ -59,19 +60,14 @@ export class Intake {
   }
 
   #take(line: string | undefined, at: Instant): void {
-    const { clocks, metrics, onChanges, onCommand } = this.#options;
-    if (line === undefined) {
-      metrics.lines.inc({ process: 'other', outcome: 'too_long' });
-      return;
-    }
+    const { clocks, counts, onChanges, onCommand, onOnlySummaries } = this.#options;
+    if (line === undefined) return counts.note('other', 'too_long');
     const seen = parse(line);
-    if (typeof seen === 'string') {
-      metrics.lines.inc({ process: processOf(line), outcome: seen });
-      return;
-    }
-    const { outcome, changes } = clocks.observe(seen, at);
-    metrics.lines.inc({ process: processOf(line), outcome });
+    if (typeof seen === 'string') return counts.note(processOf(line), seen);
+    const { outcome, changes, onlySummaries } = clocks.observe(seen, at);
+    counts.note(processOf(line), outcome);
     if (changes.length > 0) onChanges(changes, at);
+    if (onlySummaries) onOnlySummaries(onlySummaries);
     if (seen.kind === 'command') onCommand(seen.command);
   }
 

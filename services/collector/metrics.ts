@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { LineCounts } from './lineCounts.js';
 import type { Instant } from './state/clock.js';
 import type { NodeClocks } from './state/nodeClocks.js';
 import { clocksOf } from './state/view.js';
@@ -14,12 +15,18 @@ export interface VouchSample {
 
 /** The collector's own vital signs. Every label value comes from a small closed set. */
 export const declareMetrics = (registry: Registry) => ({
-  lines: new Counter({
-    name: 'ptp_collector_lines_total',
-    help: 'Lines read, by process and outcome (used, ignored, malformed, unknown_config, too_long).',
-    labelNames: ['process', 'outcome'] as const,
-    registers: [registry],
-  }),
+  /** What is read when scraped. */
+  watchLines: (counts: LineCounts) =>
+    new Counter({
+      name: 'ptp_collector_lines_total',
+      help: 'Lines read, by process and outcome (used, ignored, malformed, unknown_config, too_long).',
+      labelNames: ['process', 'outcome'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const { process, outcome, lines } of counts.samples()) this.inc({ process, outcome }, lines);
+      },
+    }),
   connections: new Gauge({
     name: 'ptp_collector_connections',
     help: 'Open connections on the event socket.',
@@ -31,7 +38,6 @@ export const declareMetrics = (registry: Registry) => ({
     labelNames: ['resource'] as const,
     registers: [registry],
   }),
-  /** What is read when scraped. */
   watchStates: (samples: () => StateSample[]) => {
     const labelNames = ['resource', 'config', 'process', 'clock', 'state'];
     void new Counter({

@@ -2,6 +2,7 @@ import type { ConfigFile, PortConfig } from '../parse/configFile.js';
 import type { ClockState, DpllSeen, GnssSeen, Process } from '../parse/observation.js';
 import type { GnssWord } from './change.js';
 import { CLOCK_REALTIME, Clock, type Instant } from './clock.js';
+import { SummaryWatch } from './summaryWatch.js';
 
 /** Interfaces whose lines are kept per configuration; a flood of invented names must not fill the memory. */
 const MAX_INTERFACES = 64;
@@ -70,6 +71,8 @@ export class Configuration {
   heardOfSlave = false;
   /** Whose offset line was accepted last: ports start a holdover only while it is ptp4l's. */
   offsetSource: 'ptp4l' | 'ts2phc' | undefined = undefined;
+
+  readonly summaries = new SummaryWatch();
 
   ptp4l: Clock | undefined = undefined;
   osClock: Clock | undefined = undefined;

@@ -26,6 +26,8 @@ export interface Heard {
   outcome: Outcome;
   /** In the order in which they are to be published. */
   changes: readonly Change[];
+  /** The process whose lines have been nothing but summaries for a minute; told once. */
+  onlySummaries?: { config: string; process: Process };
 }
 
 export interface ProcessRecord {
@@ -71,7 +73,11 @@ export class NodeClocks {
     if (seen.kind === 'process-status') return this.#hearProcess(seen, at);
     const config = this.configs.get(seen.config);
     if (config === undefined || !config.isKnown) return UNKNOWN_CONFIG;
+    if (seen.kind === 'offset') config.summaries.hearOffset(seen.process);
     const effect = this.#hear(seen, this.#step(config, at));
+    if (seen.kind === 'summary' && config.summaries.hearSummary(seen.process, at.monotonic)) {
+      return { ...USED, onlySummaries: { config: config.name, process: seen.process } };
+    }
     if (effect === undefined) return USED;
     if (effect === 'ignored') return IGNORED;
     return { outcome: 'used', changes: this.#withOverall([effect], at) };
