@@ -1,11 +1,11 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { CannotStart } from '../services/shared/service.js';
 import { startBroker, type Broker } from './support/broker.js';
 import { NodeFiles, startTestCollector, type TestCollector } from './support/collector.js';
 import { readEventLog } from './support/eventLog.js';
 import { eventually } from './support/eventually.js';
-import { spawnSync } from 'node:child_process';
 
 const LOCKED = 'ptp4l[81021.120]: [ptp4l.0.config] master offset         17 s2 freq   -5120 path delay       312';
 
@@ -47,6 +47,17 @@ describe('the event socket', () => {
     const collector = await start();
     await collector.stop();
     expect(existsSync(files.socket)).toBe(false);
+  });
+
+  it('is made again when its file is deleted, and nobody loses a connection', async () => {
+    const collector = await start();
+    const before = await collector.connect();
+    unlinkSync(files.socket);
+    collector.clock.advance({ seconds: 1 });
+    await eventually(() => existsSync(files.socket));
+    await collector.feed(await collector.connect(), LOCKED);
+    await collector.feed(before, LOCKED);
+    expect(await collector.linesRead('used')).toBe(2);
   });
 
   it('leaves a file alone that is no socket', async () => {

@@ -7,6 +7,7 @@ import type { Names } from './event/names.js';
 import type { Outgoing } from './outbox.js';
 import { rfc3339 } from './records.js';
 import type { Change } from './state/change.js';
+import { changeKey } from './state/key.js';
 import type { Resource } from './state/view.js';
 
 /** An event that is ready for the bus, with what is remembered once it is there. */
@@ -53,20 +54,13 @@ export class Announcer {
       id,
       subject: eventSubject(this.#names.node, path),
       body: encodeEvent(event),
-      clock: clockOf(change),
+      clock: changeKey(change),
       resource,
       time,
       sequence,
       change,
     };
   }
-}
-
-/** Whose state a change tells, within its resource. */
-export function clockOf(change: Change): string {
-  if (change.resource === 'syncState') return '';
-  const process = 'process' in change && change.resource !== 'clockClass' ? change.process : '';
-  return `${change.config} ${process} ${'device' in change ? change.device : ''} ${change.iface}`;
 }
 
 /** W3C Trace Context; flags 00: whoever traces the event decides later whether it is sampled. */

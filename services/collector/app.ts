@@ -1,66 +1,124 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import Koa from 'koa';
 import { connectBroker, jetStream, type NatsConnection } from '../shared/broker.js';
 import { listen, operations } from '../shared/http.js';
-import type { CurrentState, LastEvent } from '../shared/messages.js';
 import type { Deps } from '../shared/service.js';
 import { ensureStreams } from '../shared/streams.js';
-import { Announcer, type Announcement } from './announcer.js';
 import type { CollectorConfig } from './config.js';
 import { ConfigReader } from './configReader.js';
-import { maskInterface, type Names } from './event/names.js';
+import { ConfigWatcher } from './configWatcher.js';
+import { Daemon } from './daemon.js';
+import type { Names } from './event/names.js';
 import { Intake } from './intake.js';
-import { declareMetrics } from './metrics.js';
+import { LineCounts } from './lineCounts.js';
+import { declareMetrics, vouchSamples } from './metrics.js';
+import { declareOpenshiftMetrics } from './openshift.js';
 import { Outbox } from './outbox.js';
+import { Publication } from './publication.js';
 import { createSender } from './publish.js';
 import { serveQueries } from './query.js';
-import { currentState, nodeState } from './records.js';
-import { listenOnSocket } from './socket.js';
+import { currentState } from './records.js';
+import { samplesOf } from './series.js';
+import { EventSocket } from './socket.js';
 import { NodeClocks } from './state/nodeClocks.js';
-import type { Resource } from './state/view.js';
 import { readRemembered, StateWriter } from './stateStore.js';
+import { StateTimes } from './stateTimes.js';
+
+/** Time that the outbox has to empty itself when the collector stops. */
+const DRAIN_MS = 2_500;
 
 /**
  * Starts the collector of one node: the daemon's lines in, events out. Opens the edges and joins them to the core.
- * Throws CannotStart.
+ * Lines are read from the first moment on, whatever the broker does; resolves once the bus has told what was published
+ * before. Throws CannotStart.
  */
 export async function startCollector(config: CollectorConfig, deps: Deps): Promise<void> {
   const { log, life, registry, clock } = deps;
   const { nodeName } = config;
   const metrics = declareMetrics(registry);
-  const names: Names = { node: nodeName, alias: maskInterface };
+  const daemon = new Daemon({ url: config.daemonUrl, clock, log });
+  const names: Names = { node: nodeName, alias: daemon.alias };
   const clocks = new NodeClocks();
-  const announcer = new Announcer(names);
-  const lastEvents = new Map<Resource, LastEvent>();
+  const counts = new LineCounts();
+  const stateTimes = new StateTimes();
+  const publication = new Publication({
+    clocks,
+    names,
+    bootId: readBootId(),
+    limit: config.outboxSize,
+    onAnnounced: (change, at) => {
+      metrics.events.inc({ resource: change.resource });
+      stateTimes.note(change, at.monotonic);
+      log.info(change, 'state changed');
+    },
+  });
   let isReady = false;
 
   const operate = new Koa().use(operations(registry, () => isReady).routes()).callback();
-  const port = { port: config.metricsPort, host: config.listenHost, setting: 'METRICS_PORT' };
-  const http = await listen((request, response) => void operate(request, response), port);
+  const http = await listen((request, response) => void operate(request, response), {
+    port: config.metricsPort,
+    host: config.listenHost,
+    setting: 'METRICS_PORT',
+  });
   life.onStop('metrics', () => http.close());
 
+  const places = { configDir: config.ptpConfigDir, profileDir: config.ptpProfilePath, nodeName };
+  const intake = new Intake({
+    clocks,
+    configReader: new ConfigReader(places, log),
+    clock,
+    counts,
+    onChanges: (changes, at) => publication.publish(changes, at),
+    onOnlySummaries: (whose) => {
+      log.warn(
+        whose,
+        'only summaries for a minute, which carry no state: lower summary_interval (ptp4l) or -u (phc2sys)',
+      );
+    },
+    onCommand: (command) => {
+      log.info({ command }, 'command of the daemon');
+      if (command === 'RESTART') startOver();
+    },
+  });
+  const askReplay = (): void => {
+    clocks.isReplaying = config.daemonUrl !== undefined;
+    void daemon.askReplay();
+  };
+  const startOver = (): void => {
+    intake.readConfiguration();
+    void daemon.askAliases();
+    askReplay();
+  };
+  life.onStop('deadlines', () => intake.stop());
+  const watcher = new ConfigWatcher({
+    dirs: [config.ptpConfigDir, config.ptpProfilePath],
+    clock,
+    log,
+    onChange: () => intake.readConfiguration(),
+  });
+  life.onStop('configuration files', () => watcher.close());
+  const aliases = daemon.askAliases();
+  const onConnections = (open: number, change: 'opened' | 'closed'): void => {
+    metrics.connections.set(open);
+    if (change === 'opened') askReplay();
+  };
+  const socket = new EventSocket(config.eventSocket, { onLines: intake.onLines, onConnections }, { clock, log });
+  await socket.listen();
+  life.onStop('event socket', () => socket.close());
+
+  declareOpenshiftMetrics(registry, () => samplesOf(clocks, names, clock.monotonic()));
+  metrics.watchLines(counts);
+  metrics.watchStates(() => stateTimes.samples(clock.monotonic(), (name) => clocks.configs.has(name)));
+  metrics.watchVouching(() => vouchSamples(clocks, intake.now(), config.staleAfterMs));
+
   const broker = await connectBroker(config.broker, `collector ${nodeName}`, deps);
-  const connection = watchConnection(broker, () => outbox.retryNow());
   const { js, jsm } = await jetStream(broker);
   const stopping = new AbortController();
   const ensure = (): Promise<void> => ensureStreams(jsm, config.streams, { log, signal: stopping.signal });
-  await ensure();
-  const remembered = await readRemembered(nodeName, { js, jsm, log });
-  for (const [resource, { id, time, sequence }] of remembered.lastEvents) {
-    lastEvents.set(resource, { id, time, sequence });
-    announcer.continueFrom(resource, Number(sequence));
-  }
-
-  const bootId = readBootId();
-  const states = new StateWriter({
-    js,
-    nodeName,
-    clock,
-    log,
-    value: () => nodeState({ node: clocks, names, bootId, now: clock.now(), lastEvents }),
-  });
-  life.onStop('state', () => states.close());
-
+  life.onStop('streams', () => stopping.abort());
+  const states = new StateWriter({ js, nodeName, clock, log, value: () => publication.nodeState(clock.now()) });
+  const connection = watchConnection(broker, () => outbox.retryNow());
   const outbox = new Outbox({
     clock,
     limit: config.outboxSize,
@@ -74,51 +132,51 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
       onPublished: (seconds) => metrics.publishSeconds.observe(seconds),
     }),
     onStored: (event) => {
-      const { resource, id, time, sequence } = event as Announcement;
-      lastEvents.set(resource, { id, time, sequence: String(sequence) });
+      publication.onStored(event);
       states.save();
     },
-    onDropped: ({ id, subject }, reason) => {
+    onDropped: (event, reason) => {
+      publication.onDropped(event);
       metrics.dropped.inc({ reason });
-      log.warn({ id, subject, reason }, 'event dropped');
+      log.warn({ id: event.id, subject: event.subject, reason }, 'event dropped');
     },
   });
   metrics.watchOutbox(() => outbox.depth);
-  life.onStop('outbox', () => outbox.drained().finally(() => outbox.close()));
 
-  const configReader = new ConfigReader(
-    { configDir: config.ptpConfigDir, profileDir: config.ptpProfilePath, nodeName },
+  await ensure();
+  const remembered = await readRemembered(nodeName, { js, jsm, log, signal: stopping.signal });
+  if (remembered === undefined) return;
+  // The names of the first events are those of the daemon, if it answers at all.
+  await aliases;
+  publication.open(outbox, remembered, intake.now());
+  intake.passTime();
+  life.onStop('state', () => states.close());
+  life.onStop('outbox', async () => {
+    outbox.retryNow();
+    await Promise.race([outbox.drained(), pause(DRAIN_MS, undefined, { ref: false })]);
+    if (outbox.depth > 0) log.warn({ events: outbox.depth }, 'stopped before the bus had every event');
+    outbox.close();
+  });
+
+  const stopQueries = await serveQueries(
+    broker,
+    nodeName,
+    (resource) => {
+      const { lastEvents } = publication;
+      return currentState(resource, {
+        node: clocks,
+        names,
+        at: intake.now(),
+        lastEvents,
+        staleAfterMs: config.staleAfterMs,
+      });
+    },
     log,
   );
-  const intake = new Intake({
-    clocks,
-    configReader,
-    clock,
-    metrics,
-    onChanges: (changes, at) => {
-      for (const change of changes) {
-        metrics.events.inc({ resource: change.resource });
-        log.info(change, 'state changed');
-        outbox.add(announcer.announce(change, at.now));
-      }
-    },
-  });
-  intake.readConfiguration();
-  life.onStop('deadlines', () => intake.stop());
-
-  const current = (resource: Resource): CurrentState | undefined =>
-    currentState(resource, { node: clocks, names, at: intake.now(), lastEvents, staleAfterMs: config.staleAfterMs });
-  const stopQueries = await serveQueries(broker, nodeName, current, log);
   life.onStop('queries', stopQueries);
-
-  const reader = { onLines: intake.onLines, onConnections: (open: number) => metrics.connections.set(open) };
-  const socket = await listenOnSocket(config.eventSocket, reader, log);
+  // First of all: no line is read while the outbox drains.
   life.onStop('event socket', () => socket.close());
-
-  life.onStop('readiness', () => {
-    isReady = false;
-    stopping.abort();
-  });
+  life.onStop('readiness', () => (isReady = false));
   isReady = true;
   log.info({ node: nodeName, socket: config.eventSocket, port: http.port }, 'ready');
 }

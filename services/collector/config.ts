@@ -15,6 +15,8 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
     ptpConfigDir: env.text('PTP_CONFIG_DIR', '/var/run'),
     /** Folder of the node profile, a file called like the node. */
     ptpProfilePath: env.text('PTP_PROFILE_PATH', '/etc/linuxptp'),
+    /** Where newer daemons answer for aliases and replays, such as http://localhost:8081; absent: they are not asked. */
+    daemonUrl: readDaemonUrl(env),
     metricsPort: env.port('METRICS_PORT', 9091),
     /** Address to serve metrics on; absent: all of them. */
     listenHost: env.optional('LISTEN_HOST'),
@@ -40,4 +42,11 @@ function readNodeName(env: Env): string {
     env.mistake(`NODE_NAME: ${err.message}`);
   }
   return name;
+}
+
+function readDaemonUrl(env: Env): string | undefined {
+  const url = env.optional('DAEMON_URL');
+  if (url === undefined) return undefined;
+  if (!/^https?:\/\/[^\s/@]+\/?$/.test(url)) env.mistake(`DAEMON_URL must be http://host:port, got "${url}"`);
+  return url.replace(/\/$/, '');
 }

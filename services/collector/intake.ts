@@ -1,7 +1,8 @@
 import type { Clock } from '../shared/clock.js';
 import type { ConfigReader } from './configReader.js';
-import type { CollectorMetrics } from './metrics.js';
+import type { LineCounts } from './lineCounts.js';
 import { parse, processOf } from './parse/line.js';
+import type { CommandSeen, Process } from './parse/observation.js';
 import type { Change } from './state/change.js';
 import type { Instant } from './state/clock.js';
 import type { NodeClocks } from './state/nodeClocks.js';
@@ -10,9 +11,11 @@ export interface IntakeOptions {
   clocks: NodeClocks;
   configReader: ConfigReader;
   clock: Clock;
-  metrics: CollectorMetrics;
+  counts: LineCounts;
   /** Never waits: a reader that waits blocks the daemon. */
   onChanges: (changes: readonly Change[], at: Instant) => void;
+  onCommand: (command: CommandSeen['command']) => void;
+  onOnlySummaries: (whose: { config: string; process: Process }) => void;
 }
 
 /** Feeds the core: lines, files, and time when the earliest deadline has come. */
@@ -46,7 +49,8 @@ export class Intake {
   }
 
   /** Lets the deadlines take effect that have passed, and sleeps until the next. */
-  start(): void {
+  passTime(): void {
+    this.#setAlarm();
     this.#passTime(this.now());
     this.#setAlarm();
   }
@@ -56,19 +60,15 @@ export class Intake {
   }
 
   #take(line: string | undefined, at: Instant): void {
-    const { clocks, metrics, onChanges } = this.#options;
-    if (line === undefined) {
-      metrics.lines.inc({ process: 'other', outcome: 'too_long' });
-      return;
-    }
+    const { clocks, counts, onChanges, onCommand, onOnlySummaries } = this.#options;
+    if (line === undefined) return counts.note('other', 'too_long');
     const seen = parse(line);
-    if (typeof seen === 'string') {
-      metrics.lines.inc({ process: processOf(line), outcome: seen });
-      return;
-    }
-    const { outcome, changes } = clocks.observe(seen, at);
-    metrics.lines.inc({ process: processOf(line), outcome });
+    if (typeof seen === 'string') return counts.note(processOf(line), seen);
+    const { outcome, changes, onlySummaries } = clocks.observe(seen, at);
+    counts.note(processOf(line), outcome);
     if (changes.length > 0) onChanges(changes, at);
+    if (onlySummaries) onOnlySummaries(onlySummaries);
+    if (seen.kind === 'command') onCommand(seen.command);
   }
 
   #passTime(at: Instant): void {
@@ -83,6 +83,6 @@ export class Intake {
     if (deadline === this.#deadline) return;
     this.#cancelAlarm?.();
     this.#deadline = deadline;
-    this.#cancelAlarm = deadline === undefined ? undefined : clock.wakeAt(deadline, () => this.start());
+    this.#cancelAlarm = deadline === undefined ? undefined : clock.wakeAt(deadline, () => this.passTime());
   }
 }

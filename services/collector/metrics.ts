@@ -1,13 +1,32 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { LineCounts } from './lineCounts.js';
+import type { Instant } from './state/clock.js';
+import type { NodeClocks } from './state/nodeClocks.js';
+import { clocksOf } from './state/view.js';
+import { doubtAbout } from './state/vouch.js';
+import type { StateSample } from './stateTimes.js';
+
+export interface VouchSample {
+  config: string;
+  process: string;
+  clock: string;
+  isVouchedFor: boolean;
+}
 
 /** The collector's own vital signs. Every label value comes from a small closed set. */
 export const declareMetrics = (registry: Registry) => ({
-  lines: new Counter({
-    name: 'ptp_collector_lines_total',
-    help: 'Lines read, by process and outcome (used, ignored, malformed, unknown_config, too_long).',
-    labelNames: ['process', 'outcome'] as const,
-    registers: [registry],
-  }),
+  /** What is read when scraped. */
+  watchLines: (counts: LineCounts) =>
+    new Counter({
+      name: 'ptp_collector_lines_total',
+      help: 'Lines read, by process and outcome (used, ignored, malformed, unknown_config, too_long).',
+      labelNames: ['process', 'outcome'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const { process, outcome, lines } of counts.samples()) this.inc({ process, outcome }, lines);
+      },
+    }),
   connections: new Gauge({
     name: 'ptp_collector_connections',
     help: 'Open connections on the event socket.',
@@ -19,6 +38,42 @@ export const declareMetrics = (registry: Registry) => ({
     labelNames: ['resource'] as const,
     registers: [registry],
   }),
+  watchStates: (samples: () => StateSample[]) => {
+    const labelNames = ['resource', 'config', 'process', 'clock', 'state'];
+    void new Counter({
+      name: 'ptp_collector_state_transitions_total',
+      help: 'How often a clock entered a state, since the collector started.',
+      labelNames,
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const { labels, transitions } of samples()) this.inc({ ...labels }, transitions);
+      },
+    });
+    void new Counter({
+      name: 'ptp_collector_state_seconds_total',
+      help: 'Time that a clock spent in a state, since the collector started.',
+      labelNames,
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const { labels, seconds } of samples()) this.inc({ ...labels }, seconds);
+      },
+    });
+  },
+  watchVouching: (clocks: () => VouchSample[]) =>
+    new Gauge({
+      name: 'ptp_collector_clock_vouched_for',
+      help: 'Whether the state of a clock is vouched for: 0 before its first line and while a LOCKED one is silent.',
+      labelNames: ['config', 'process', 'clock'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const { config, process, clock, isVouchedFor } of clocks()) {
+          this.set({ config, process, clock }, Number(isVouchedFor));
+        }
+      },
+    }),
   watchOutbox: (depth: () => number) =>
     new Gauge({
       name: 'ptp_collector_outbox_events',
@@ -43,3 +98,12 @@ export const declareMetrics = (registry: Registry) => ({
 });
 
 export type CollectorMetrics = ReturnType<typeof declareMetrics>;
+
+/** Whether each clock of lock-state and os-clock-sync-state is vouched for now. */
+export const vouchSamples = (node: NodeClocks, at: Instant, staleAfterMs: number): VouchSample[] =>
+  [...clocksOf(node, 'lockState'), ...clocksOf(node, 'osClockSyncState')].map((view) => ({
+    config: view.config,
+    process: view.process,
+    clock: view.iface,
+    isVouchedFor: doubtAbout([view], at, staleAfterMs) === undefined,
+  }));

@@ -41,34 +41,6 @@ export function clockRecord(view: ClockView, names: Names): ClockRecord {
   };
 }
 
-/** A resource as ptp.v1.ResourceState, or undefined while nothing is known about it. */
-export function resourceState(
-  node: NodeClocks,
-  resource: Resource,
-  names: Names,
-  lastEvent: LastEvent | undefined,
-): ResourceState | undefined {
-  const data = currentData(node, resource, names);
-  return data && withClocks(resource, data, clocksOf(node, resource), names, lastEvent);
-}
-
-function withClocks(
-  resource: Resource,
-  data: EventData,
-  clocks: ClockView[],
-  names: Names,
-  lastEvent: LastEvent | undefined,
-): ResourceState {
-  const { path, type } = bus.resources[resource];
-  return {
-    resource: path,
-    type,
-    ...(lastEvent && { lastEvent }),
-    data,
-    clocks: clocks.map((view) => clockRecord(view, names)),
-  };
-}
-
 export interface CurrentStateInput {
   node: NodeClocks;
   names: Names;
@@ -80,11 +52,13 @@ export interface CurrentStateInput {
 /** The answer to a query, as ptp.v1.CurrentState, or undefined while nothing is known. */
 export function currentState(resource: Resource, input: CurrentStateInput): CurrentState | undefined {
   const { node, names, at, lastEvents, staleAfterMs } = input;
-  const state = resourceState(node, resource, names, lastEvents.get(resource));
-  if (state === undefined) return undefined;
-  const doubt = doubtAbout(clocksOf(node, resource), at, staleAfterMs);
+  const data = currentData(node, resource, names);
+  if (data === undefined) return undefined;
+  const clocks = clocksOf(node, resource);
+  const records = clocks.map((view) => clockRecord(view, names));
+  const doubt = doubtAbout(clocks, at, staleAfterMs);
   return {
-    state,
+    state: resourceState(resource, data, records, lastEvents.get(resource)),
     asOf: rfc3339(at.now),
     vouchedFor: doubt === undefined,
     ...(doubt !== undefined && { reason: doubt }),
@@ -97,17 +71,30 @@ export interface NodeStateInput {
   bootId: string;
   now: number;
   lastEvents: ReadonlyMap<Resource, LastEvent>;
+  /** The clocks behind a resource, as the bus knows them. */
+  clocksOf: (resource: Resource) => ClockRecord[];
 }
 
 /** Everything that is known, as ptp.v1.NodeState. A resource without a known state keeps its last event. */
-export function nodeState({ node, names, bootId, now, lastEvents }: NodeStateInput): NodeState {
+export function nodeState(input: NodeStateInput): NodeState {
+  const { node, names, bootId, now, lastEvents } = input;
   const resources = RESOURCES.flatMap((resource) => {
     const lastEvent = lastEvents.get(resource);
-    const state = resourceState(node, resource, names, lastEvent);
-    if (state) return [state];
-    return lastEvent ? [withClocks(resource, eventData([]), [], names, lastEvent)] : [];
+    const data = currentData(node, resource, names);
+    if (data === undefined && lastEvent === undefined) return [];
+    return [resourceState(resource, data ?? eventData([]), input.clocksOf(resource), lastEvent)];
   });
   return { node: names.node, writtenAt: rfc3339(now), bootId, resources, ports: portRecords(node) };
+}
+
+function resourceState(
+  resource: Resource,
+  data: EventData,
+  clocks: ClockRecord[],
+  lastEvent: LastEvent | undefined,
+): ResourceState {
+  const { path, type } = bus.resources[resource];
+  return { resource: path, type, ...(lastEvent && { lastEvent }), data, clocks };
 }
 
 const portRecords = (node: NodeClocks): PortRecord[] =>

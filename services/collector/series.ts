@@ -35,7 +35,8 @@ export type SeriesName =
 const STATE_CODES = { FREERUN: 0, LOCKED: 1, HOLDOVER: 2 } as const;
 
 /**
- * Every sample as of now, made from the state when asked for: what is not in the state any more has no series. Clocks
+ * Every sample as of now, made from the state when asked for: what is not in the state any more has no series, and what
+ * is only remembered from before the start has none yet. Clocks
  * whose interfaces share an alias share a series too; the one that was heard last has it.
  */
 export function samplesOf(node: NodeClocks, names: Names, atMs: number): Sample[] {
@@ -85,7 +86,7 @@ function addConfig(samples: Samples, config: Configuration, atMs: number): void 
   for (const { port, code } of config.roles.values()) {
     samples.add('interface_role', { process: 'ptp4l', iface: port.iface }, code);
   }
-  if (config.clockClass) {
+  if (config.clockClass?.lastLine) {
     const { process, clockClass } = config.clockClass;
     samples.add('clock_class', { process, config: config.name }, clockClass);
   }
@@ -121,10 +122,11 @@ function addState(samples: Samples, { iface, state, stateStamp }: Clock, process
 }
 
 function addSynce(samples: Samples, config: Configuration): void {
-  for (const { iface, device, networkOption, state, ql, extQl } of config.synce.values()) {
+  for (const record of config.synce.values()) {
+    const { iface, device, networkOption, state, ql, extQl, lastLine, lastQualityLine } = record;
     // Real interface name, as the reference has it.
-    if (state !== undefined) samples.add('clock_state', { process: 'synce4l', iface }, STATE_CODES[state]);
-    if (ql === undefined) continue;
+    if (state !== undefined && lastLine) samples.add('clock_state', { process: 'synce4l', iface }, STATE_CODES[state]);
+    if (ql === undefined || !lastQualityLine) continue;
     const profile = config.name;
     const labels = { process: 'synce4l', profile, network_option: String(networkOption), iface, device };
     const extended = extQl ?? NO_EXTENDED_QL;
@@ -150,9 +152,12 @@ class Samples {
     return clockAlias(this.#names, iface);
   }
 
-  /** A value that is not known has no series. */
-  add(name: SeriesName, labels: Record<string, string>, value: number | undefined, stamp = 0): void {
-    if (value === undefined) return;
+  /**
+   * A value that is not known has no series.
+   * @param stamp of the line it is from; 0 for what is known from before the start only, which has no series either
+   */
+  add(name: SeriesName, labels: Record<string, string>, value: number | undefined, stamp = 1): void {
+    if (value === undefined || stamp === 0) return;
     const key = `${name} ${Object.values(labels).join(' ')}`;
     const there = this.#byKey.get(key);
     if (there && there.stamp > stamp) return;

@@ -1,5 +1,6 @@
 import { lstatSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '../shared/clock.js';
 import type { Logger } from '../shared/log.js';
 import { CannotStart } from '../shared/service.js';
 import { LineSplitter } from './lineSplitter.js';
@@ -10,55 +11,107 @@ const MAX_PATH_BYTES = 107;
 const MAX_CONNECTIONS = 1_024;
 const PROBE_MS = 100;
 
+/** How often it is looked whether the socket file is still there. */
+const LOOK_MS = 1_000;
+
 export interface LineReader {
   /** Lines of one connection, in their order; undefined stands for a line that was too long. */
   onLines: (lines: readonly (string | undefined)[]) => void;
-  onConnections: (open: number) => void;
-}
-
-export interface EventSocket {
-  close: () => Promise<void>;
+  /** A process of the daemon has connected, or gone. */
+  onConnections: (open: number, change: 'opened' | 'closed') => void;
 }
 
 /**
- * Listens for the daemon's processes; each of them opens a connection of its own and writes lines. A socket that nobody
- * listens on any more is taken over. Throws CannotStart when the path is too long, another file, in use or not
- * writable.
+ * The socket that the daemon's processes write their lines to; each of them opens a connection of its own. A socket
+ * that nobody listens on any more is taken over, and one whose file is deleted is made again.
  */
-export async function listenOnSocket(path: string, reader: LineReader, log: Logger): Promise<EventSocket> {
-  if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
-    throw new CannotStart(
-      `EVENT_SOCKET is ${Buffer.byteLength(path)} bytes long, a socket path has at most 107: ${path}`,
-    );
+export class EventSocket {
+  readonly #path: string;
+  readonly #reader: LineReader;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #connections = new Set<Socket>();
+  #server: Server | undefined;
+  #inode: number | undefined;
+  #cancelLook: () => void = () => undefined;
+
+  constructor(path: string, reader: LineReader, { clock, log }: { clock: Clock; log: Logger }) {
+    this.#path = path;
+    this.#reader = reader;
+    this.#clock = clock;
+    this.#log = log;
   }
-  const connections = new Set<Socket>();
-  const server = createServer((socket) => {
-    connections.add(socket);
-    reader.onConnections(connections.size);
+
+  /** Throws CannotStart when the path is too long, another file, in use or not writable. */
+  async listen(): Promise<void> {
+    const bytes = Buffer.byteLength(this.#path);
+    if (bytes > MAX_PATH_BYTES) {
+      throw new CannotStart(`EVENT_SOCKET is ${bytes} bytes long, a socket path has at most 107: ${this.#path}`);
+    }
+    const server = createServer((socket) => this.#accept(socket));
+    server.maxConnections = MAX_CONNECTIONS;
+    server.on('drop', () => this.#log.warn({ open: this.#connections.size }, 'too many connections, one was refused'));
+    await takePath(server, this.#path);
+    server.on('error', (err) => this.#log.error({ err }, 'cannot accept a connection'));
+    this.#server = server;
+    this.#inode = inodeOf(this.#path);
+    this.#log.info({ path: this.#path }, 'listening for lines');
+    this.#lookLater();
+  }
+
+  /** Ends every connection and removes the socket file. May be called again. */
+  async close(): Promise<void> {
+    this.#cancelLook();
+    const closed = new Promise<void>((resolve) => {
+      if (this.#server?.listening) this.#server.close(() => resolve());
+      else resolve();
+    });
+    for (const socket of this.#connections) socket.destroy();
+    await closed;
+  }
+
+  #accept(socket: Socket): void {
+    this.#connections.add(socket);
+    this.#reader.onConnections(this.#connections.size, 'opened');
     const splitter = new LineSplitter();
     socket.on('data', (chunk: Buffer) => {
       const lines = splitter.split(chunk);
-      if (lines.length > 0) reader.onLines(lines);
+      if (lines.length > 0) this.#reader.onLines(lines);
     });
-    socket.on('error', (err) => log.debug({ err }, 'connection broken'));
+    socket.on('error', (err) => this.#log.debug({ err }, 'connection broken'));
     socket.on('close', () => {
-      connections.delete(socket);
-      reader.onConnections(connections.size);
+      this.#connections.delete(socket);
+      this.#reader.onConnections(this.#connections.size, 'closed');
     });
-  });
-  server.maxConnections = MAX_CONNECTIONS;
-  server.on('drop', () => log.warn({ open: connections.size }, 'too many connections, one was refused'));
-  await takePath(server, path);
-  server.on('error', (err) => log.error({ err }, 'cannot accept a connection'));
-  log.info({ path }, 'listening for lines');
-  return {
-    close: () =>
-      new Promise((resolve) => {
-        // Removes the socket file too.
-        server.close(() => resolve());
-        for (const socket of connections) socket.destroy();
-      }),
-  };
+  }
+
+  #lookLater(): void {
+    this.#cancelLook = this.#clock.wakeAt(this.#clock.monotonic() + LOOK_MS, () => void this.#look());
+  }
+
+  /** Processes that are connected stay so; without the file no other one could connect. */
+  async #look(): Promise<void> {
+    const inode = inodeOf(this.#path);
+    if (inode === this.#inode) return this.#lookLater();
+    if (inode !== undefined) {
+      // Closing ours would delete theirs.
+      this.#log.error({ path: this.#path }, 'another program has put its own file in the place of the socket');
+      this.#inode = inode;
+      return this.#lookLater();
+    }
+    this.#log.warn({ path: this.#path }, 'the socket file is gone, making it again');
+    this.#server?.close();
+    try {
+      await this.listen();
+    } catch (err) {
+      this.#log.error({ err }, 'the socket cannot be made again, trying later');
+      this.#lookLater();
+    }
+  }
+}
+
+function inodeOf(path: string): number | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })?.ino;
 }
 
 async function takePath(server: Server, path: string): Promise<void> {

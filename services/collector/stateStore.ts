@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import { Kvm, type KV } from '@nats-io/kv';
 import type { Clock } from '../shared/clock.js';
@@ -16,8 +17,23 @@ export interface Remembered {
   lastEvents: Map<Resource, PtpEvent>;
 }
 
-/** Reads it. Throws what the client throws while the bus cannot answer. */
+/** Reads it, and tries again for as long as the bus cannot answer; undefined when `signal` was aborted meanwhile. */
 export async function readRemembered(
+  nodeName: string,
+  access: { js: JetStreamClient; jsm: JetStreamManager; log: Logger; signal: AbortSignal },
+): Promise<Remembered | undefined> {
+  while (!access.signal.aborted) {
+    try {
+      return await readOnce(nodeName, access);
+    } catch (err) {
+      access.log.warn({ err }, 'cannot read what was published before, trying again');
+      await pause(RETRY_MS);
+    }
+  }
+  return undefined;
+}
+
+async function readOnce(
   nodeName: string,
   { js, jsm, log }: { js: JetStreamClient; jsm: JetStreamManager; log: Logger },
 ): Promise<Remembered> {

@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Counter } from 'prom-client';
 import { startCollector } from '../../services/collector/app.js';
 import { readConfig } from '../../services/collector/config.js';
+import type { Clock } from '../../services/shared/clock.js';
 import type { PtpEvent } from '../../services/shared/event.js';
 import { connectDaemon, type Daemon } from './daemon.js';
 import { FakeClock } from './fakeClock.js';
@@ -40,14 +41,18 @@ export class NodeFiles {
     writeFileSync(join(this.configDir, name), text);
   }
 
+  removeConfig(name: string): void {
+    rmSync(join(this.configDir, name));
+  }
+
   remove(): void {
     rmSync(this.dir, { recursive: true, force: true });
   }
 }
 
-export interface TestCollector {
+export interface TestCollector<C extends Clock = FakeClock> {
   deps: ReturnType<typeof testDeps>;
-  clock: FakeClock;
+  clock: C;
   connect(): Promise<Daemon>;
   /** Lines read so far; with a reason only those. */
   linesRead(outcome?: string): Promise<number>;
@@ -58,14 +63,15 @@ export interface TestCollector {
 }
 
 /** A collector in this process, on real sockets and a clock that only the test moves. */
-export async function startTestCollector(
+export async function startTestCollector<C extends Clock = FakeClock>(
   brokerUrl: string,
   files: NodeFiles,
-  { clock = new FakeClock(), vars = {} }: { clock?: FakeClock; vars?: Record<string, string> } = {},
-): Promise<TestCollector> {
+  options: { clock?: C; vars?: Record<string, string> } = {},
+): Promise<TestCollector<C>> {
+  const clock = options.clock ?? (new FakeClock() as Clock as C);
   const deps = testDeps(clock);
   try {
-    await startCollector(readConfig({ ...collectorVars(brokerUrl, files), ...vars }), deps);
+    await startCollector(readConfig({ ...collectorVars(brokerUrl, files), ...options.vars }), deps);
   } catch (err) {
     await deps.life.stop();
     throw err;

@@ -58,7 +58,6 @@ export async function keepLedger({ seed, seconds }: { seed: number; seconds: num
   const startedMs = performance.now();
   /** What was done when, for the message about a delivery that is missing. */
   const troubles: { what: string; atMs: number }[] = [];
-  const at = (ms: number): string => `${((ms - startedMs) / 1_000).toFixed(2)} s`;
   const note = (what: string): void => void troubles.push({ what, atMs: performance.now() });
   let gracefulStops = 0;
   let brokerKills = 0;

@@ -8,10 +8,14 @@ import { parsePhc2sys } from './phc2sys.js';
 import { parsePtp4l } from './ptp4l.js';
 import { parseSynce4l } from './synce4l.js';
 import { parseTs2phc } from './ts2phc.js';
-import { wordsOf } from './words.js';
+import { wordEnd, wordsOf, wordStart } from './words.js';
 
 const CONFIG = /^(?:ptp4l|ts2phc|phc2sys|synce4l|chronyd)\.\d{1,4}\.config$/;
+/** More names than a node can have; a flood of invented ones is checked anew each time instead of being kept. */
+const MAX_CONFIGS = 1_024;
 const known = new Map<string, Process>(PROCESSES.map((name) => [name, name]));
+/** Configuration by the name that lines have for it. */
+const configs = new Map<string, string>();
 
 /**
  * Reads one line. Two forms are written, by the linuxptp tools and by the daemon itself:
@@ -20,20 +24,32 @@ const known = new Map<string, Process>(PROCESSES.map((name) => [name, name]));
  *     GM[1724100001]:[ts2phc.0.config] ens9f0 T-GM-STATUS s2
  */
 export function parse(line: string): Observation | Unread {
-  const words = wordsOf(line);
-  const [name, second, writtenConfig] = words;
-  if (name === 'CMD') return parseCommand(second);
-  if (writtenConfig === undefined || !CONFIG.test(writtenConfig)) return 'malformed';
-  const process = known.get(name ?? '');
+  const nameStart = wordStart(line, 0);
+  const nameEnd = wordEnd(line, nameStart);
+  const name = line.slice(nameStart, nameEnd);
+  if (name === 'CMD') return parseCommand(line, nameEnd);
+  const stampEnd = wordEnd(line, wordStart(line, nameEnd));
+  const configStart = wordStart(line, stampEnd);
+  const configEnd = wordEnd(line, configStart);
+  const writtenConfig = line.slice(configStart, configEnd);
+  const config = configs.get(writtenConfig) ?? readConfigName(writtenConfig);
+  if (config === undefined) return 'malformed';
+  const process = known.get(name);
   if (process === undefined) return 'ignored';
   // Newer linuxptp tags with the log level too: [ptp4l.0.config:6]
-  const hasLevel = line[line.indexOf(writtenConfig) + writtenConfig.length] === ':';
-  const said = words.slice(hasLevel ? 4 : 3);
-  // ts2phc.3.config and ptp4l.3.config are one configuration.
-  const config = writtenConfig.startsWith('ts2phc') ? `ptp4l${writtenConfig.slice(6)}` : writtenConfig;
+  const hasLevel = line[configEnd] === ':';
+  const said = wordsOf(line, hasLevel ? wordEnd(line, configEnd + 1) : configEnd);
   if (said[0] === 'PTP_PROCESS_STATUS') return parseProcessStatus(process, config, writtenConfig, said);
   if (said[0] === 'CLOCK_CLASS_CHANGE') return parseClockClass(process, config, said);
   return parseSaid(process, config, said);
+}
+
+/** ts2phc.3.config and ptp4l.3.config are one configuration. */
+function readConfigName(written: string): string | undefined {
+  if (!CONFIG.test(written)) return undefined;
+  const config = written.startsWith('ts2phc') ? `ptp4l${written.slice(6)}` : written;
+  if (configs.size < MAX_CONFIGS) configs.set(written, config);
+  return config;
 }
 
 function parseSaid(process: Process, config: string, said: string[]): Observation | Unread {
@@ -63,12 +79,13 @@ function parseSaid(process: Process, config: string, said: string[]): Observatio
 }
 
 // CMD LIVE_START
-function parseCommand(word: string | undefined): Observation | Unread {
+function parseCommand(line: string, from: number): Observation | Unread {
+  const [word] = wordsOf(line, from);
   return word === 'RESTART' || word === 'LIVE_START' ? { kind: 'command', command: word } : 'ignored';
 }
 
 /** The process of a line as a label value: one of the known ones, or `other`. */
 export function processOf(line: string): Process | 'other' {
-  const end = line.search(/[[\s:]/);
-  return known.get(end < 0 ? line : line.slice(0, end)) ?? 'other';
+  const start = wordStart(line, 0);
+  return known.get(line.slice(start, wordEnd(line, start))) ?? 'other';
 }

@@ -2,6 +2,7 @@ import type { ConfigFile, PortConfig } from '../parse/configFile.js';
 import type { ClockState, DpllSeen, GnssSeen, Process } from '../parse/observation.js';
 import type { GnssWord } from './change.js';
 import { CLOCK_REALTIME, Clock, type Instant } from './clock.js';
+import { SummaryWatch } from './summaryWatch.js';
 
 /** Interfaces whose lines are kept per configuration; a flood of invented names must not fill the memory. */
 const MAX_INTERFACES = 64;
@@ -42,8 +43,8 @@ export interface PortRole {
   port: PortConfig;
   /** The port state's own word. */
   role: string;
-  /** As the metric interface_role has it. */
-  code: number;
+  /** As the metric interface_role has it; undefined for a role that is remembered from before the start. */
+  code: number | undefined;
 }
 
 const ROLE_CODES: Record<string, number> = {
@@ -62,12 +63,16 @@ export class Configuration {
   readonly name: string;
   file: ConfigFile;
   readonly roles = new Map<number, PortRole>();
+  /** Known from before the start only: its file is not there, or not yet. */
+  isOrphan = false;
   /** Number of the port known to be SLAVE. */
   slavePort: number | undefined = undefined;
   /** A port has been heard of as SLAVE since the file was read (decision k). */
   heardOfSlave = false;
   /** Whose offset line was accepted last: ports start a holdover only while it is ptp4l's. */
   offsetSource: 'ptp4l' | 'ts2phc' | undefined = undefined;
+
+  readonly summaries = new SummaryWatch();
 
   ptp4l: Clock | undefined = undefined;
   osClock: Clock | undefined = undefined;
@@ -96,6 +101,7 @@ export class Configuration {
   replaceFile(file: ConfigFile): void {
     const before = this.file.ports;
     this.file = file;
+    this.isOrphan = false;
     const isSame =
       before.length === file.ports.length && before.every(({ iface }, i) => iface === file.ports[i]?.iface);
     for (const [number, role] of this.roles) {
@@ -123,6 +129,17 @@ export class Configuration {
     else if (this.slavePort === number) this.slavePort = this.#otherSlave();
     if (wasSlave || is === 'SLAVE') this.heardOfSlave = true;
     return { leftSlave };
+  }
+
+  /** A role from before the start; lines know better. */
+  restoreRole(number: number, iface: string, role: string): void {
+    if (this.roles.has(number)) return;
+    const port = this.file.ports[number - 1];
+    if (port !== undefined && port.iface !== iface) return;
+    this.roles.set(number, { port: port ?? { number, iface, maySlave: true }, role, code: undefined });
+    if (role !== 'SLAVE' || this.heardOfSlave) return;
+    this.slavePort = number;
+    this.heardOfSlave = true;
   }
 
   /** The port for which an offset line of ptp4l counts (decision k). */

@@ -57,28 +57,40 @@ export function hearBoundary({ iface, offsetNs, state }: BoundarySeen, { config,
 
 export function hearDpll(seen: DpllSeen, { config, stamp }: Step): Effect {
   if (!config.hasRoomFor(config.dpll, seen.iface)) return 'ignored';
-  const before = config.dpll.get(seen.iface);
+  const record = config.dpll.get(seen.iface);
+  if (record === undefined) {
+    config.dpll.set(seen.iface, { ...seen, stamp });
+    return undefined;
+  }
   // A pair that the line leaves out keeps its last value.
-  config.dpll.set(seen.iface, {
-    ...seen,
-    frequencyStatus: seen.frequencyStatus ?? before?.frequencyStatus,
-    phaseStatus: seen.phaseStatus ?? before?.phaseStatus,
-    ppsStatus: seen.ppsStatus ?? before?.ppsStatus,
-    offsetNs: seen.offsetNs ?? before?.offsetNs,
-    stamp,
-  });
+  record.frequencyStatus = seen.frequencyStatus ?? record.frequencyStatus;
+  record.phaseStatus = seen.phaseStatus ?? record.phaseStatus;
+  record.ppsStatus = seen.ppsStatus ?? record.ppsStatus;
+  record.offsetNs = seen.offsetNs ?? record.offsetNs;
+  record.state = seen.state;
+  record.stamp = stamp;
   return undefined;
 }
 
 /** An event when the state changes, or when the fix kind changes the published word (decision h). */
 export function hearGnss(seen: GnssSeen, { config, at, stamp }: Step): GnssChange | undefined | 'ignored' {
   if (!config.hasRoomFor(config.gnss, seen.iface)) return 'ignored';
-  const before = config.gnss.get(seen.iface);
-  const word = gnssWord(seen);
-  const isChange = before?.state !== seen.state || before.word !== word;
-  config.gnss.set(seen.iface, { ...seen, word, since: isChange ? at.now : before.since, lastLine: at, stamp });
-  if (!isChange) return undefined;
   const { iface, state, offsetNs, fix } = seen;
+  const record = config.gnss.get(iface);
+  const word = gnssWord(seen);
+  if (record === undefined) {
+    config.gnss.set(iface, { ...seen, word, since: at.now, lastLine: at, stamp });
+  } else {
+    const isSame = record.state === state && record.word === word;
+    record.offsetNs = offsetNs;
+    record.fix = fix;
+    record.lastLine = at;
+    record.stamp = stamp;
+    if (isSame) return undefined;
+    record.state = state;
+    record.word = word;
+    record.since = at.now;
+  }
   return { resource: 'gnssSyncStatus', config: config.name, iface, state, word, offsetNs, fix };
 }
 

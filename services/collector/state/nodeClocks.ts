@@ -26,6 +26,8 @@ export interface Heard {
   outcome: Outcome;
   /** In the order in which they are to be published. */
   changes: readonly Change[];
+  /** The process whose lines have been nothing but summaries for a minute; told once. */
+  onlySummaries?: { config: string; process: Process };
 }
 
 export interface ProcessRecord {
@@ -52,19 +54,30 @@ export class NodeClocks {
   profiles: ReadonlyMap<string, Profile> = new Map();
   /** Members of a high-availability group and whether each is active. */
   readonly haProfiles = new Map<string, boolean>();
+  /** The daemon repeats its present state: a process that was up already has not been started again. */
+  isReplaying = false;
   /** The overall state published last; undefined while there has been none. */
   overall: ClockState | undefined = undefined;
   /** Wall clock: when it entered that state. */
   overallSince = 0;
+  /** Monotonic ms: until then a configuration known from before the start may wait for its file. */
+  orphansEndMs: number | undefined = undefined;
   #stamp = 0;
 
   /** Takes in what a line says. A line that changes nothing costs no allocation here. */
   observe(seen: Observation, at: Instant): Heard {
-    if (seen.kind === 'command') return IGNORED;
+    if (seen.kind === 'command') {
+      this.isReplaying = false;
+      return USED;
+    }
     if (seen.kind === 'process-status') return this.#hearProcess(seen, at);
     const config = this.configs.get(seen.config);
     if (config === undefined || !config.isKnown) return UNKNOWN_CONFIG;
+    if (seen.kind === 'offset') config.summaries.hearOffset(seen.process);
     const effect = this.#hear(seen, this.#step(config, at));
+    if (seen.kind === 'summary' && config.summaries.hearSummary(seen.process, at.monotonic)) {
+      return { ...USED, onlySummaries: { config: config.name, process: seen.process } };
+    }
     if (effect === undefined) return USED;
     if (effect === 'ignored') return IGNORED;
     return { outcome: 'used', changes: this.#withOverall([effect], at) };
@@ -72,7 +85,7 @@ export class NodeClocks {
 
   /** The earliest moment (monotonic ms) at which time alone changes something. */
   nextDeadline(): number | undefined {
-    let earliest: number | undefined;
+    let earliest = this.orphansEndMs;
     for (const { ptp4l } of this.configs.values()) {
       const ends = ptp4l?.holdoverEndsMs;
       if (ends !== undefined && (earliest === undefined || ends < earliest)) earliest = ends;
@@ -80,9 +93,9 @@ export class NodeClocks {
     return earliest;
   }
 
-  /** Ends every holdover whose time is over (decision f). */
+  /** Ends every holdover whose time is over (decision f), and the wait for files that did not come back. */
   timePassed(at: Instant): Change[] {
-    const changes: Change[] = [];
+    const changes = this.#endOrphans(at);
     for (const { ptp4l } of this.configs.values()) {
       if (ptp4l?.holdoverEndsMs === undefined || ptp4l.holdoverEndsMs > at.monotonic) continue;
       changes.push(...this.#withOverall([this.#freeRun(ptp4l, 'lockState', at)], at));
@@ -133,9 +146,21 @@ export class NodeClocks {
     return profile?.limits ?? DEFAULT_LIMITS;
   }
 
+  /** Publishes the overall state where it is not the one published last. */
+  checkOverall(at: Instant): Change[] {
+    return this.#withOverall([], at);
+  }
+
   /** Every clock behind sync-state. */
   countingClocks(): Clock[] {
     return [...this.configs.values()].flatMap((config) => config.countingClocks());
+  }
+
+  #endOrphans(at: Instant): Change[] {
+    if (this.orphansEndMs === undefined || at.monotonic < this.orphansEndMs) return [];
+    this.orphansEndMs = undefined;
+    const orphans = [...this.configs.values()].filter(({ isOrphan }) => isOrphan);
+    return orphans.flatMap(({ name }) => this.removeConfigFile(name, at));
   }
 
   #step(config: Configuration, at: Instant): Step {
@@ -191,7 +216,8 @@ export class NodeClocks {
     const before = this.processes.get(key);
     if (before === undefined && this.processes.size >= MAX_PROCESSES) return IGNORED;
     const { process, writtenConfig, isUp } = seen;
-    const restarts = (before?.restarts ?? 0) + (isUp ? 1 : 0);
+    const isStart = isUp && !(this.isReplaying && before?.isUp === true);
+    const restarts = (before?.restarts ?? 0) + (isStart ? 1 : 0);
     this.processes.set(key, { process, writtenConfig, config: seen.config, isUp, restarts });
     const config = this.configs.get(seen.config);
     if (isUp || config === undefined || !config.isKnown) return USED;
