@@ -113,6 +113,7 @@ export async function keepLedger({ seed, seconds }: { seed: number; seconds: num
     await gateway.kill('SIGTERM');
 
     const delivered = seen();
+    const at = (ms: number): string => `${((ms - startedMs) / 1_000).toFixed(2)} s`;
     const violations = [
       ...owed
         .filter(({ subscription, event }) => !delivered.has(`${subscription.id} ${event.id}`))
