@@ -87,8 +87,8 @@ export class Served {
   readonly #atWork = new Set<string>();
   /** Attached: undefined. Detached: everything up to here has been taken into the lanes. */
   #read: number | undefined;
-  /** Attached from a position beyond the tail's: what the tail brings up to here is not ours, or was taken already. */
-  #start: number;
+  /** Attached from a position beyond the tail's: what the tail brings up to here is not ours. */
+  readonly #start: number;
   #held = 0;
   #wakeCatchUp: () => void = () => {};
   #isAskingStates = false;
@@ -207,8 +207,6 @@ export class Served {
       }
       const found = this.#serving.events.recent(this.#filter, this.#read + 1);
       if (found === 'none') {
-        // The broker may have shown us an event that the tail is still to bring.
-        this.#start = Math.max(this.#start, this.#read);
         this.#read = undefined;
         return;
       }
@@ -227,8 +225,9 @@ export class Served {
     }
     const event = await this.#ask(() => this.#serving.events.stored(this.#filter, read + 1));
     if (event === 'stopped') return;
-    // The broker had nothing for us up to where the tail was when we asked.
-    if (event === undefined) this.#read = Math.max(read, before);
+    // The broker had nothing for us up to where the tail was when we asked. What is beyond the tail is left to the tail:
+    // taken now, a lane that lets go of it would look for it in the ring, which does not have it yet, and lose it.
+    if (event === undefined || event.seq > this.#serving.events.position) this.#read = Math.max(read, before);
     else this.#takeRead(event);
   }
 
