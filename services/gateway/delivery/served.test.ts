@@ -6,11 +6,12 @@ import type { PtpEvent } from '../../shared/event.js';
 import { eventSubject } from '../../shared/subjects.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import { resumeAt, type Cursor } from './cursor.js';
+import type { CurrentEvent } from './currentEvents.js';
 import type { Item } from './lane.js';
 import type { LoggedEvent, SubjectFilter } from './log.js';
 import type { Outcome } from './post.js';
 import { Ring } from './ring.js';
-import { Served, type Serving } from './served.js';
+import { Served, type Serving, type Target } from './served.js';
 
 const PATH = '/sync/ptp-status/lock-state';
 /** Not wanted by the subscription: what it reads may lie far apart. */
@@ -33,6 +34,12 @@ class World {
   /** Questions to the broker: it answers at one time, and the answer arrives at a later one. */
   readonly questions: (() => void)[] = [];
   readonly replies: (() => void)[] = [];
+  /** Retention has taken what is before this. */
+  firstStored = 0;
+  /** Answers to the question which resources the subscription is about. */
+  targets: () => Promise<Target[]> = async () => [];
+  /** Nodes that were asked for their state, and answers that are still due. */
+  readonly asked: { node: string; answer: (current: CurrentEvent) => void }[] = [];
   tailed = 0;
   ring = new Ring(0, { messages: 5, bytes: 1e9 });
   served: Served;
@@ -113,6 +120,7 @@ class World {
 
   #serving(): Serving {
     const position = (): number => this.position;
+    const firstStored = (): number => this.firstStored;
     return {
       clock: this.clock,
       log: pino({ level: 'silent' }),
@@ -123,7 +131,9 @@ class World {
         get position() {
           return position();
         },
-        firstStored: 0,
+        get firstStored() {
+          return firstStored();
+        },
         recent: ({ matches }, from) => {
           const found = this.ring.next(matches, from);
           return typeof found === 'string' ? found : this.#logged(found.seq);
@@ -137,16 +147,20 @@ class World {
           }),
       },
       attempt: (_record, item) => new Promise((resolve) => this.attempts.push({ item, answer: resolve })),
-      askState: async () => ({ kind: 'unknown' }),
+      askState: (node, _path, onAsk) => {
+        onAsk();
+        return new Promise((resolve) => this.asked.push({ node, answer: resolve }));
+      },
       bury: async () => {},
       onEnd: () => {},
+      targetsOf: () => this.targets(),
       onGap: () => {},
       onGone: () => {},
     };
   }
 
   #stored({ matches }: SubjectFilter, from: number): LoggedEvent | undefined {
-    return this.log.find(({ seq, subject }) => seq >= from && matches(subject));
+    return this.log.find(({ seq, subject }) => seq >= Math.max(from, this.firstStored) && matches(subject));
   }
 
   #logged(seq: number): LoggedEvent {
@@ -286,5 +300,37 @@ describe('a served subscription', () => {
     await world.settleAll();
     expect(idsOf(world.taken, 'a')).toHaveLength(101);
     expect(idsOf(world.taken, 'b')).toHaveLength(100);
+  });
+
+  it('has the current states sent when retention has taken events that were due while the gateway was away', async () => {
+    const world = new World();
+    for (let i = 0; i < 20; i += 1) world.publish('a');
+    world.tailed = 20;
+    world.firstStored = 16;
+    world.targets = async () => [{ node: 'a', path: PATH }];
+
+    await world.restart({ epoch: 'e', n: 1, stream: STREAM, tail: 20, subs: { s1: [5, {}] } });
+    await turn();
+
+    expect(world.asked.map(({ node }) => node)).toEqual(['a']);
+  });
+
+  it('asks which nodes there are until the broker answers, and every answer is awaited', async () => {
+    const world = new World();
+    let questions = 0;
+    world.targets = async () => {
+      questions += 1;
+      if (questions < 3) throw new Error('the broker is away');
+      return [{ node: 'a', path: PATH }];
+    };
+    world.served.sendStates();
+    await turn();
+    expect(questions).toBe(1);
+
+    for (let i = 0; i < 2; i += 1) {
+      world.clock.advance({ seconds: 1 });
+      await turn();
+    }
+    expect(world.asked).toHaveLength(1);
   });
 });

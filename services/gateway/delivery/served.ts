@@ -43,7 +43,9 @@ export interface Serving {
   /** Keeps what the consumer refused for good; rejects while the broker is away. */
   bury: (record: SubscriptionRecord, item: Item, reason: string) => Promise<void>;
   onEnd: (record: SubscriptionRecord, item: Item, end: Ending) => void;
-  /** Retention has taken events that were still due. */
+  /** The resources of known nodes that a subscription is about; rejects while the broker is away. */
+  targetsOf: (record: SubscriptionRecord) => Target[] | Promise<Target[]>;
+  /** Retention has taken events that were still due; the current states are sent in their place. */
   onGap: (record: SubscriptionRecord) => void;
   /** The endpoint says that nobody is there any more. */
   onGone: (record: SubscriptionRecord) => void;
@@ -105,21 +107,17 @@ export class Served {
     this.#filter = subjectsOf(record.filter);
     this.#pace = new Pace(serving.clock, serving.random, () => this.#wakeCatchUp());
     this.#start = hi;
-    this.owedStatesBefore = owesStates === true;
     const lanes = Object.entries(open).map(
       ([subject, first]) => [subject, this.#open(subject, first - 1, hi)] as const,
     );
     if (record.disabledAt !== undefined) {
       this.#read = hi;
       this.#stopping.abort();
-      return;
     }
+    if (owesStates) this.sendStates();
     for (const [subject, lane] of lanes) this.#serve(subject, lane);
-    if (hi < serving.events.position) this.#detach(hi);
+    if (this.#read === undefined && hi < serving.events.position) this.#detach(hi);
   }
-
-  /** An earlier life ended before it had sent all current states. */
-  readonly owedStatesBefore: boolean;
 
   get isAttached(): boolean {
     return this.#read === undefined;
@@ -142,12 +140,11 @@ export class Served {
   }
 
   /**
-   * Has the current state of resources sent, as soon as their nodes answer; events that come meanwhile wait for it.
-   * @param find says which resources; rejects while the broker is away
+   * Has the current state of its resources sent, as soon as their nodes answer; events that come meanwhile wait for it.
    */
-  sendStates(find: () => Target[] | Promise<Target[]>): void {
+  sendStates(): void {
     this.#areStatesDue = true;
-    this.#track(this.#findStates(find));
+    this.#track(this.#findStates());
   }
 
   /** How far it has been served, when the tail has handed on everything up to `position`. */
@@ -221,6 +218,7 @@ export class Served {
       this.#read = firstStored - 1;
       this.#hasGap = true;
       this.#serving.onGap(this.record);
+      this.sendStates();
       return;
     }
     const event = await this.#ask(() => this.#serving.events.stored(this.#filter, read + 1));
@@ -365,9 +363,8 @@ export class Served {
 
   // --- current states
 
-  async #findStates(find: () => Target[] | Promise<Target[]>): Promise<void> {
-    const found = find();
-    const targets = Array.isArray(found) ? found : await this.#ask(async () => find());
+  async #findStates(): Promise<void> {
+    const targets = await this.#ask(async () => this.#serving.targetsOf(this.record));
     if (targets === 'stopped') return;
     this.#areStatesDue = false;
     for (const target of targets) {
