@@ -333,4 +333,28 @@ describe('a served subscription', () => {
     }
     expect(world.asked).toHaveLength(1);
   });
+
+  it('does not let a node that is silent delay the states, and so the events, of others', async () => {
+    const world = new World();
+    world.targets = async () => ['a', 'b'].map((node) => ({ node, path: PATH }));
+    const answerAsked = async (): Promise<void> => {
+      await turn();
+      for (const { node, answer } of world.asked.splice(0)) answer({ kind: node === 'b' ? 'silent' : 'unknown' });
+      await turn();
+    };
+    world.served.sendStates();
+    await answerAsked();
+    for (let i = 0; i < 100; i += 1) {
+      world.clock.advance({ seconds: 10 });
+      await answerAsked();
+    }
+
+    world.served.sendStates();
+    await turn();
+    world.publish('a');
+    world.tail();
+    await answerAsked();
+
+    expect(world.attempts.map(({ item }) => item.event.id)).toEqual(['a-1']);
+  });
 });

@@ -93,7 +93,7 @@ export class Served {
   readonly #start: number;
   #held = 0;
   #wakeCatchUp: () => void = () => {};
-  #isAskingStates = false;
+  #isAskingAgain = false;
   /** Current states are due, and which ones is still being found out. */
   #areStatesDue = false;
   /** The log has lost events that were due, how many is not known. */
@@ -376,24 +376,24 @@ export class Served {
       lane.state(undefined);
       this.#serve(subject, lane);
     }
-    if (!this.#isAskingStates) await this.#askStates();
+    await Promise.all(targets.map((target) => this.#askState(target)));
+    if (!this.#isAskingAgain) await this.#askAgain();
   }
 
-  async #askStates(): Promise<void> {
-    this.#isAskingStates = true;
-    for (let round = 0; this.#owed.size > 0 && !this.#stopping.signal.aborted; round += 1) {
-      if (round > 0)
-        await sleep(
-          this.#serving.clock,
-          Math.min(LONGEST_ASK_PAUSE_MS, FIRST_ASK_PAUSE_MS * 2 ** Math.min(round, 10)),
-          this.#stopping.signal,
-        );
-      await Promise.all(Array.from(this.#owed, ([subject, { target }]) => this.#askState(subject, target)));
+  /** Asks the silent ones, after pauses that grow. What is owed beside them is asked for at once, by somebody else. */
+  async #askAgain(): Promise<void> {
+    this.#isAskingAgain = true;
+    for (let round = 1; this.#owed.size > 0 && !this.#stopping.signal.aborted; round += 1) {
+      const pauseMs = Math.min(LONGEST_ASK_PAUSE_MS, FIRST_ASK_PAUSE_MS * 2 ** Math.min(round, 10));
+      await sleep(this.#serving.clock, pauseMs, this.#stopping.signal);
+      const silent = [...this.#owed.values()].filter(({ isSilent }) => isSilent);
+      await Promise.all(silent.map(({ target }) => this.#askState(target)));
     }
-    this.#isAskingStates = false;
+    this.#isAskingAgain = false;
   }
 
-  async #askState(subject: string, { node, path }: Target): Promise<void> {
+  async #askState({ node, path }: Target): Promise<void> {
+    const subject = eventSubject(node, path);
     const answer = await this.#serving.askState(node, path, () => this.#laneFor(subject).awaitState());
     const lane = this.#laneFor(subject);
     this.#change(lane, () => lane.state(answer.kind === 'current' ? answer.event : undefined));
