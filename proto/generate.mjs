@@ -39,3 +39,9 @@ const types = await compile(
   { bannerComment: '// Made from proto/openapi-v1.yaml by `npm run proto`.', additionalProperties: false },
 );
 writeFileSync(`${out}rest-v1.d.ts`, types);
+
+// The gateway serves the document itself, so it has to be in the build.
+writeFileSync(
+  `${out}openapi-v1.ts`,
+  `// Made from proto/openapi-v1.yaml by \`npm run proto\`.\nexport const openapi: object = ${JSON.stringify(openapi)};\n`,
+);

@@ -30,7 +30,7 @@ describe('the REST API v1', () => {
 
   beforeAll(async () => {
     broker = await startBroker();
-    gateway = await startTestGateway(broker.url);
+    gateway = await startTestGateway(broker.url, { NODE_NAME: 'own.example' });
     contract = await loadContract();
   });
   beforeEach(async () => {
@@ -208,14 +208,47 @@ describe('the REST API v1', () => {
     });
   });
 
+  describe('a resource', () => {
+    it.each([
+      ['with needless percent-encoding', RESOURCE.replace('compute-1.', 'compute%2D1%2E').replace('sync', '%73ync')],
+      ['with its slashes encoded', `/${encodeURIComponent(RESOURCE)}`],
+      ['with doubled slashes', RESOURCE.replaceAll('/', '//')],
+      ['of the own node', '/cluster/node/sync/ptp-status/lock-state', 'own.example'],
+      ['of the own node, written with a dot', '/cluster/node/%2E/sync/ptp-status/lock-state', 'own.example'],
+      ['under its other name', '/cluster/node/n1/sync/ptp-status/clock-class', 'n1/sync/ptp-status/ptp-clock-class'],
+    ])('%s is found in a URL', async (_, resource, name = 'compute-1.example.com') => {
+      for (const end of ['CurrentState', 'CurrentState/', 'Current%53tate?x=%2F']) {
+        const answer = await fetch(`${gateway.api}${resource}/${end}`);
+        expect(answer.status).toBe(404);
+        expect(((await answer.json()) as Problem).error).toMatch(`no state of /cluster/node/${name}`);
+      }
+    });
+
+    it('of the own node is subscribed to with a dot, and answered as it was written', async () => {
+      const resource = '/cluster/node/./sync/ptp-status';
+      const made = (await (await subscribe({ resource })).json()) as Sub;
+      expect(made.resource).toBe(resource);
+      const inFull = (await (await subscribe({ resource: '/cluster/node/own.example/ptp' })).json()) as Sub;
+      expect(inFull.id).toBe(made.id);
+    });
+  });
+
   describe('everything else', () => {
     it('answers health, with and without a trailing slash', async () => {
       for (const path of [`${gateway.api}/health`, `${gateway.api}/health/`, `${gateway.url}/health`]) {
         const answer = await fetch(path);
         expect([answer.status, await answer.text()]).toEqual([200, 'OK']);
       }
-      expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
-      expect((await fetch(`${gateway.url}/livez`)).status).toBe(200);
+      expect((await contract.fetch(`${gateway.api}/health`)).status).toBe(200);
+      expect((await contract.fetch(`${gateway.url}/readyz`)).status).toBe(200);
+      expect((await contract.fetch(`${gateway.url}/livez`)).status).toBe(200);
+    });
+
+    it('shows metrics and its own contract', async () => {
+      const metrics = await contract.fetch(`${gateway.url}/metrics`);
+      expect(await metrics.text()).toMatch(/^ptp_gateway_subscriptions \d+$/m);
+      const document = await contract.fetch(`${gateway.url}/openapi.json`);
+      expect(await document.json()).toMatchObject({ openapi: '3.1.0', paths: { '/health': {} } });
     });
 
     it.each([

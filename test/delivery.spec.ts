@@ -170,14 +170,14 @@ describe('delivery', () => {
       await eventually(() => offsets(consumer).includes(1));
 
       await broker.restart();
-      await eventually(() => publisher.lockState('n1', 'FREERUN', 2));
+      await publisher.lockState('n1', 'FREERUN', 2);
       await eventually(() => offsets(consumer).includes(2));
 
       broker.pause();
       const paused = await fetch(`${gateway.url}/health`);
       broker.resume();
       expect(paused.status).toBe(200);
-      await eventually(() => publisher.lockState('n1', 'LOCKED', 3));
+      await publisher.lockState('n1', 'LOCKED', 3);
       await eventually(() => offsets(consumer).includes(3));
       expect(offsets(consumer)).toEqual([1, 2, 3]);
       expect(gateway.deps.failures).toEqual([]);

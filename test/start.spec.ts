@@ -98,7 +98,7 @@ describe('npm start', () => {
     process.kill(collector?.pid ?? 0, 'SIGKILL');
 
     expect(await run.exitCode).toBe(1);
-    expect(run.output()).toMatch(/\nThe collector ended \(killed by SIGKILL\): .*\n$/);
+    expect(run.output()).toMatch(/\nThe collector ended \(killed by SIGKILL\)\.\n$/);
     expect(processesOf(dataDir)).toEqual([]);
   });
 

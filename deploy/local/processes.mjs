@@ -62,8 +62,9 @@ export class Processes {
       child.once('close', (code, signal) => {
         this.#running.delete(name);
         resolve();
-        const how = signal ? `killed by ${signal}` : `exit code ${code}`;
-        this.#fail(new CannotStart(`The ${name} ended (${how})${this.#why(name)}`));
+        // Who is killed has not said why.
+        const how = signal ? ` (killed by ${signal}).` : ` (exit code ${code})${this.#why(name)}`;
+        this.#fail(new CannotStart(`The ${name} ended${how}`));
       });
     });
     this.#running.set(name, { child, ended });

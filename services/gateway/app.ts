@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Kvm } from '@nats-io/kv';
 import type { JetStreamManager } from '@nats-io/jetstream';
+import { RequestRate } from './access/limits.js';
+import { openTokens, renewTls } from './access/open.js';
+import { readIdentity } from './access/tls.js';
 import { connectBroker, jetStream, type NatsConnection } from '../shared/broker.js';
 import { sleep } from '../shared/clock.js';
 import { bus } from '../shared/contract/bus.js';
@@ -18,8 +21,10 @@ import { CONNECTIONS_PER_ORIGIN, Poster } from './delivery/post.js';
 import { HELD_LIMIT, type Served } from './delivery/served.js';
 import { Tail } from './delivery/tail.js';
 import { endpointAgent } from './endpoints/agent.js';
+import { EndpointChecks } from './endpoints/checks.js';
 import { checkEndpoint } from './endpoints/check.js';
 import { declareMetrics, type GatewayMetrics } from './metrics.js';
+import { openPublishers, type Publishers } from './publishers/publishers.js';
 import { createApi } from './routes/api.js';
 import { States } from './states.js';
 import { targetsOf } from './subscriptions/resource.js';
@@ -32,6 +37,7 @@ const RETRY_MS = 500;
 
 /** What the API needs once the broker was reached. */
 interface Loaded {
+  publishers: Publishers;
   subscriptions: Subscriptions;
   states: States;
   deadLetters: DeadLetters;
@@ -50,25 +56,40 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
   const agent = endpointAgent(config.endpointPolicy, CONNECTIONS_PER_ORIGIN);
   life.onStop('endpoint connections', () => agent.destroy());
 
+  const checks = new EndpointChecks();
   const api = createApi({
     log,
     registry,
+    cne: metrics.cne,
     isReady: () => loaded !== undefined && !life.isStopping,
+    access: openTokens(config.tokensFile, deps),
+    isSidecar: config.isSidecar,
     subscriptions: () => whenLoaded().subscriptions,
     currentState: async (node, path) => whenLoaded().states.current(node, path),
     deadLetters: async (id) => whenLoaded().deadLetters.list(id),
-    checkEndpoint: (endpoint) => checkEndpoint(agent, endpoint),
+    checkEndpoint: (endpoint, caller) => checks.run(caller, () => checkEndpoint(agent, endpoint)),
+    rate: new RequestRate(config.requestsPerSecond),
+    publishers: () => whenLoaded().publishers,
+    publisherApi: config.publisherApi,
     policy: config.endpointPolicy,
     publicUrl: config.publicUrl,
     names: config.dataNames,
+    ownNode: config.nodeName,
     now: () => clock.now(),
   });
-  const server = await listen(api, { port: config.apiPort, host: config.listenHost, setting: 'API_PORT' });
+  const server = await listen(api, {
+    port: config.apiPort,
+    host: config.listenHost,
+    setting: 'API_PORT',
+    ...(config.tls && { tls: readIdentity(config.tls) }),
+  });
   life.onStop('api', () => server.close());
+  if (config.tls) renewTls(server, config.tls, deps);
   log.info({ port: server.port }, 'serving the API');
 
   const broker = await connectBroker(config.broker, 'gateway', deps);
-  loaded = await serve(config, deps, { broker, metrics, poster: new Poster(agent, config.dataNames) });
+  const served = await serve(config, deps, { broker, metrics, poster: new Poster(agent, config.dataNames) });
+  loaded = { ...served, publishers: await openPublishers(broker, config.scope, clock) };
   log.info({ port: server.port, subscriptions: loaded.subscriptions.size }, 'ready');
   return { apiPort: server.port };
 }
@@ -80,7 +101,11 @@ interface Parts {
 }
 
 /** Loads subscriptions and cursor, and delivers from there on. */
-async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poster }: Parts): Promise<Loaded> {
+async function serve(
+  config: GatewayConfig,
+  deps: Deps,
+  { broker, metrics, poster }: Parts,
+): Promise<Omit<Loaded, 'publishers'>> {
   const { log, life, clock } = deps;
   const { js, jsm } = await jetStream(broker);
   const kvm = new Kvm(js);
@@ -112,12 +137,14 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
       const endTimer = metrics.attempts.startTimer();
       const outcome = await poster.post(record, item, info, signal);
       endTimer({ outcome: outcome.kind });
+      metrics.cne.attempted(item.event.source, outcome);
       return outcome;
     },
     askState: (node, path, onAsk) => currentEvents.of(node, path, onAsk),
     targetsOf: ({ filter }) => targetsOf(filter, () => states.nodes()),
     bury: (record, item, reason) => deadLetters.bury(record, item, reason, clock.now()),
     onEnd(record, { event }, end) {
+      metrics.cne.ended(event.source, end);
       metrics.deliveries.inc({ outcome: end.kind === 'delivered' && end.attempts > 1 ? 'retried' : end.kind });
       if (end.kind === 'too old')
         log.warn({ subscription: record.id, event: event.id }, 'too old, given up for a newer one');
@@ -135,7 +162,7 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
   const tail = new Tail(
     { broker, jsm, clock, log },
     {
-      onMessage: (message) => deliverer.take(message),
+      onMessage: (message) => metrics.cne.read(deliverer.take(message)?.event.source),
       onLogInfo: (firstSeq) => (events.firstStored = firstSeq),
       onNewStream: () => deliverer.startOver(),
     },
@@ -166,6 +193,7 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
       deliverer,
       tail,
       now: () => clock.now(),
+      limits: config.subscriptionLimits,
       sendsInitialStates: config.sendsInitialStates,
     },
     before.records,
@@ -182,6 +210,7 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
   await untilItWorks(deps, () => keeper.start());
 
   metrics.subscriptions(() => subscriptions.size);
+  metrics.cne.subscriptions(() => subscriptions.size);
   metrics.openLanes(() => sum(deliverer.all(), (served) => served.openLanes));
   metrics.detached(() => sum(deliverer.all(), (served) => (served.isAttached ? 0 : 1)));
   metrics.oldestAge(() => {

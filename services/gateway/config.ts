@@ -1,6 +1,11 @@
 import { readBrokerSettings } from '../shared/broker.js';
 import { Env, LOG_LEVELS } from '../shared/env.js';
 import { readStreamSettings } from '../shared/streams.js';
+import { isNodeName } from '../shared/subjects.js';
+import { readIdentity, type TlsFiles } from './access/tls.js';
+import { parseTokens } from './access/tokens.js';
+import { parseAllow } from './endpoints/allow.js';
+import type { EndpointPolicy } from './endpoints/policy.js';
 import { DATA_VERSIONS } from './subscriptions/record.js';
 
 /** The gateway's settings; .env.example says what each is for. */
@@ -14,16 +19,30 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
   if (publicUrl !== undefined && !/^https?:\/\/[^/\s]+/.test(publicUrl)) {
     env.mistake(`PUBLIC_URL must be an http or https URL, got "${publicUrl}"`);
   }
+  const nodeName = env.optional('NODE_NAME');
+  if (nodeName !== undefined && !isNodeName(nodeName)) {
+    env.mistake(`NODE_NAME must be a node name such as compute-1.example.com, got "${nodeName}"`);
+  }
   return env.check({
+    nodeName,
     scope,
     publicUrl,
     apiPort: env.port('API_PORT', 8089),
     listenHost: env.optional('LISTEN_HOST'),
-    endpointPolicy: env.choice('ENDPOINT_POLICY', ['cluster', 'local'], 'cluster'),
+    endpointPolicy: readEndpointPolicy(env),
     sendsInitialStates: env.choice('INITIAL_NOTIFICATION', ['true', 'false'], 'true') === 'true',
     maxEventAgeMs:
       env.integer('MAX_EVENT_AGE', 72 * 3_600, { min: 1, max: 10 ** 9, what: 'a number of seconds' }) * 1_000,
     dataNames: env.choice('V1_DATA_VERSION', DATA_VERSIONS, 'both'),
+    requestsPerSecond: env.integer('API_RATE', 1_000, { min: 0, max: 10 ** 6, what: 'a number of requests a second' }),
+    subscriptionLimits: {
+      total: env.integer('MAX_SUBSCRIPTIONS', 20_000, { min: 1, max: 10 ** 6 }),
+      perCaller: env.integer('MAX_SUBSCRIPTIONS_PER_CALLER', 2_000, { min: 1, max: 10 ** 6 }),
+    },
+    isSidecar: scope !== 'cluster' && env.optional('ENDPOINT_POLICY') === 'local',
+    tokensFile: checkedFile(env, 'API_TOKENS_FILE', parseTokens),
+    tls: readTlsFiles(env),
+    publisherApi: env.choice('PUBLISHER_API', ['enabled', 'disabled'], 'disabled') === 'enabled',
     broker: readBrokerSettings(env),
     streams: readStreamSettings(env),
     logLevel: env.choice('LOG_LEVEL', LOG_LEVELS, 'info'),
@@ -31,3 +50,40 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
 }
 
 export type GatewayConfig = ReturnType<typeof readConfig>;
+
+/** The path of a file that the service reads again whenever it changes; its content is checked now. */
+function checkedFile(env: Env, name: string, check: (content: string) => unknown): string | undefined {
+  const content = env.file(name);
+  if (content === undefined) return undefined;
+  try {
+    check(content);
+  } catch (err) {
+    env.mistake(`${name}: ${(err as Error).message}`);
+  }
+  return env.optional(name);
+}
+
+function readTlsFiles(env: Env): TlsFiles | undefined {
+  const cert = env.optional('API_TLS_CERT');
+  const key = env.optional('API_TLS_KEY');
+  if ((cert === undefined) !== (key === undefined)) env.mistake('API_TLS_CERT and API_TLS_KEY go together');
+  if (cert === undefined || key === undefined) return undefined;
+  try {
+    readIdentity({ cert, key });
+  } catch (err) {
+    env.mistake(`API_TLS_CERT and API_TLS_KEY are no certificate and its key: ${(err as Error).message}`);
+  }
+  return { cert, key };
+}
+
+function readEndpointPolicy(env: Env): EndpointPolicy {
+  const kind = env.choice('ENDPOINT_POLICY', ['cluster', 'local'], 'cluster');
+  const list = env.optional('ENDPOINT_ALLOW');
+  if (list === undefined) return { kind };
+  try {
+    return { kind, allow: parseAllow(list) };
+  } catch (err) {
+    env.mistake(`ENDPOINT_ALLOW: ${(err as Error).message}`);
+    return { kind };
+  }
+}

@@ -1,7 +1,9 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { CneMetrics } from './cneMetrics.js';
 
 /** The gateway's own vital signs. */
 export const declareMetrics = (registry: Registry) => ({
+  cne: new CneMetrics(registry),
   deliveries: new Counter({
     name: 'ptp_gateway_deliveries_total',
     help: 'Deliveries that came to an end, by outcome; retried: delivered, but not with the first attempt.',

@@ -6,7 +6,7 @@ describe('settings', () => {
     expect(readConfig({})).toMatchObject({
       scope: 'cluster',
       apiPort: 8089,
-      endpointPolicy: 'cluster',
+      endpointPolicy: { kind: 'cluster' },
       dataNames: 'both',
     });
   });
@@ -17,6 +17,8 @@ describe('settings', () => {
       ENDPOINT_POLICY: 'open',
       GATEWAY_SCOPE: 'a.b',
       PUBLIC_URL: 'nowhere',
+      ENDPOINT_ALLOW: '10.0.0.0/8,::/0:x',
+      NODE_NAME: 'a_b',
       NATS_USER: 'me',
       NATS_URL: 'nats://me:secret@host:4222',
       NATS_CREDS: '/nowhere/creds',

@@ -1,11 +1,21 @@
 import { createServer, type RequestListener } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { Router } from '@koa/router';
+import type { Middleware } from 'koa';
 import type { Registry } from 'prom-client';
 import { CannotStart } from './service.js';
 
+/** Certificate and key, PEM. */
+export interface TlsIdentity {
+  cert: string;
+  key: string;
+}
+
 export interface HttpServer {
   port: number;
+  /** New connections are served with this identity from now on. */
+  renew: (tls: TlsIdentity) => void;
   close: () => Promise<void>;
 }
 
@@ -15,15 +25,19 @@ const REQUEST_MS = 15_000;
 /** Time running answers have when the server closes. */
 const GRACE_MS = 1_000;
 
-/** Serves on a port; 0 takes a free one. Throws CannotStart when the port is taken or not allowed. */
+/** Serves on a port, with TLS when there is an identity; port 0 takes a free one. Throws CannotStart when the port is taken or not allowed. */
 export async function listen(
   handler: RequestListener,
-  { port, host, setting }: { port: number; host: string | undefined; setting: string },
+  { port, host, setting, tls }: { port: number; host: string | undefined; setting: string; tls?: TlsIdentity },
 ): Promise<HttpServer> {
-  const server = createServer(
-    { headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS, maxHeaderSize: 16_384, keepAliveTimeout: 65_000 },
-    handler,
-  );
+  const limits = {
+    headersTimeout: HEADERS_MS,
+    requestTimeout: REQUEST_MS,
+    maxHeaderSize: 16_384,
+    keepAliveTimeout: 65_000,
+  };
+  const secure = tls && createSecureServer({ ...limits, ...tls }, handler);
+  const server = secure ?? createServer(limits, handler);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (err: NodeJS.ErrnoException) => {
       const why = err.code === 'EADDRINUSE' ? 'is already in use' : `cannot be opened (${err.code})`;
@@ -33,6 +47,7 @@ export async function listen(
   });
   return {
     port: (server.address() as AddressInfo).port,
+    renew: (identity) => secure?.setSecureContext(identity),
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
@@ -43,10 +58,13 @@ export async function listen(
   };
 }
 
-/** `/metrics`, `/livez` and `/readyz`, which every service has. */
-export function operations(registry: Registry, isReady: () => boolean): Router {
+/**
+ * `/metrics`, `/livez` and `/readyz`, which every service has.
+ * @param guards what a request for the metrics passes first
+ */
+export function operations(registry: Registry, isReady: () => boolean, guards: Middleware[] = []): Router {
   const router = new Router();
-  router.get('/metrics', async (ctx) => {
+  router.get('/metrics', ...guards, async (ctx) => {
     ctx.type = registry.contentType;
     ctx.body = await registry.metrics();
   });

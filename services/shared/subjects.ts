@@ -13,12 +13,15 @@ const MAX_SUBJECT = 512;
 /** `/cluster/node/<node><path>`: the full address of a node's resource; `path` begins with a slash. */
 export const resourceAddress = (node: string, path: string): string => `/cluster/node/${node}${path}`;
 
+/** Whether a text can be the name of a node: labels of letters, digits and -, joined by dots. */
+export const isNodeName = (text: string): boolean => text.length <= 253 && NODE.test(text);
+
 /**
  * The token that stands for a node in subjects and keys. A dot becomes `_`, which no node name contains (RFC 1123),
  * so the mapping can be read back. Throws BadName for anything that is no node name.
  */
 export function nodeToken(node: string): string {
-  if (node.length > 253 || !NODE.test(node)) {
+  if (!isNodeName(node)) {
     throw new BadName(`"${node}" is no node name: letters, digits, - and . only, for example compute-1.example.com`);
   }
   return node.replaceAll('.', '_');

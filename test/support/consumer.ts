@@ -2,6 +2,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 import type { PushedEvent } from '../../services/shared/contract/rest-v1.js';
 import { eventually } from './eventually.js';
+import { read414, read416 } from './readers.js';
 
 export interface Received {
   headers: IncomingHttpHeaders;
@@ -56,6 +57,9 @@ export async function startConsumer(): Promise<Consumer> {
         reply(res, checkAnswer);
         return;
       }
+      // Whatever is pushed, consumers of every release must be able to read it.
+      read414(body);
+      read416(body);
       const one = { headers: req.headers, event: JSON.parse(body) as PushedEvent };
       consumer.received.push(one);
       if (typeof eventAnswer === 'number' && eventAnswer >= 200 && eventAnswer < 300) consumer.accepted.push(one);

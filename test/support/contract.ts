@@ -4,19 +4,23 @@ import addFormats from 'ajv-formats';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 
 const SPEC = join(__dirname, '../../proto/openapi-v1.yaml');
-const BASE = '/api/ocloudNotifications/v1';
 const METHODS = ['get', 'post', 'put', 'delete'] as const;
 
 interface Operation {
+  operationId: string;
   responses: Record<string, { headers?: Record<string, unknown>; content?: Record<string, { schema: object }> }>;
 }
+type Servers = { url: string }[];
 interface Spec {
-  paths: Record<string, Partial<Record<(typeof METHODS)[number], Operation>>>;
+  servers: Servers;
+  paths: Record<string, Partial<Record<(typeof METHODS)[number], Operation>> & { servers?: Servers }>;
 }
 
 export interface Contract {
   /** Like fetch, and checks the answer against the OpenAPI document: status, headers, content type and body. */
   fetch(url: string, init?: RequestInit): Promise<Response>;
+  /** The operations of the document that have not been seen to succeed yet. */
+  unseen(): string[];
 }
 
 export async function loadContract(): Promise<Contract> {
@@ -25,6 +29,8 @@ export async function loadContract(): Promise<Contract> {
   const spec = (await dereference(SPEC)) as unknown as Spec;
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   addFormats.default(ajv);
+  const operations = Object.values(spec.paths).flatMap((path) => METHODS.flatMap((method) => path[method] ?? []));
+  const unseen = new Set(operations.map(({ operationId }) => operationId));
   const validators = new Map<object, ValidateFunction>();
 
   const check = async (method: string, path: string, response: Response): Promise<void> => {
@@ -45,6 +51,7 @@ export async function loadContract(): Promise<Contract> {
     if (!isMatch(type === 'text/plain' ? text : JSON.parse(text))) {
       throw new Error(`${what}: ${ajv.errorsText(isMatch.errors)} in ${text}`);
     }
+    if (response.ok) unseen.delete(operation.operationId);
   };
 
   return {
@@ -53,6 +60,7 @@ export async function loadContract(): Promise<Contract> {
       await check((init.method ?? 'GET').toLowerCase(), new URL(url).pathname, response.clone());
       return response;
     },
+    unseen: () => [...unseen],
   };
 }
 
@@ -65,9 +73,11 @@ function checkUndocumented(response: Response, method: string, path: string): vo
 }
 
 function operationOf(spec: Spec, method: string, path: string): Operation | undefined {
-  const rest = path.startsWith(BASE) ? path.slice(BASE.length) : path;
   const templates = Object.keys(spec.paths).filter((template) =>
-    new RegExp(`^${template.replace('{resource}', '.+').replace('{id}', '[^/]+')}$`).test(rest),
+    (spec.paths[template]?.servers ?? spec.servers).some(({ url: base }) => {
+      const pattern = `${base}${template}`.replace('//', '/').replace('{resource}', '.+').replace('{id}', '[^/]+');
+      return new RegExp(`^${pattern}$`).test(path);
+    }),
   );
   const known = METHODS.find((candidate) => candidate === method);
   // An exact path comes before one with parameters.

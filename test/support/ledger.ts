@@ -55,6 +55,10 @@ export async function keepLedger({ seed, seconds }: { seed: number; seconds: num
   const connection = await connect({ servers: broker.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   const publisher = new Recorder(jetstream(connection, { timeout: 1_000 }));
   const kills: number[] = [];
+  const startedMs = performance.now();
+  /** What was done when, for the message about a delivery that is missing. */
+  const troubles: { what: string; atMs: number }[] = [];
+  const note = (what: string): void => void troubles.push({ what, atMs: performance.now() });
   let gracefulStops = 0;
   let brokerKills = 0;
 
@@ -62,23 +66,30 @@ export async function keepLedger({ seed, seconds }: { seed: number; seconds: num
     const subscriptions = await subscribeAll(gateway.api, consumers.url, pick);
 
     const endMs = performance.now() + seconds * 1_000;
-    const trouble = async (): Promise<void> => {
+    const makeTrouble = async (): Promise<void> => {
       while (performance.now() < endMs) {
         await pause(500 + random() * 1_500);
         const what = random();
         if (what < 0.5) {
           const consumer = Math.floor(random() * CONSUMERS);
+          note(`consumer ${consumer} down`);
           down.add(consumer);
-          void pause(random() * 3_000).then(() => down.delete(consumer));
+          void pause(random() * 3_000).then(() => {
+            note(`consumer ${consumer} up`);
+            down.delete(consumer);
+          });
         } else if (what < 0.7) {
+          note('gateway killed');
           kills.push(performance.now());
           await gateway.kill('SIGKILL');
           gateway = await spawnGateway(broker.url, port, { INITIAL_NOTIFICATION: 'false' });
         } else if (what < 0.85) {
+          note('gateway stopped');
           gracefulStops += 1;
           await gateway.kill('SIGTERM');
           gateway = await spawnGateway(broker.url, port, { INITIAL_NOTIFICATION: 'false' });
         } else {
+          note('broker killed');
           brokerKills += 1;
           await broker.restart();
         }
@@ -89,20 +100,29 @@ export async function keepLedger({ seed, seconds }: { seed: number; seconds: num
         await Promise.all([publisher.publish(pick(NODES), pick(KINDS)), pause(1_000 / EVENTS_PER_SECOND)]);
       }
     };
-    await Promise.all([trouble(), publishing()]);
+    await Promise.all([makeTrouble(), publishing()]);
     down.clear();
 
-    const expected = subscriptions.flatMap(({ id, wants }) =>
-      publisher.events.filter(({ source }) => wants(source)).map((event) => `${id} ${event.id}`),
+    const owed = subscriptions.flatMap((subscription) =>
+      publisher.events.filter(({ event }) => subscription.wants(event.source)).map((one) => ({ subscription, ...one })),
     );
+    const expected = owed.map(({ subscription, event }) => `${subscription.id} ${event.id}`);
     const seen = (): Set<string> => new Set(book.map(({ subscription, event }) => `${subscription} ${event.id}`));
     await eventually(() => seen().size >= expected.length, 60_000).catch(() => undefined);
     // Repeats that are still under way come before the gateway has stopped.
     await gateway.kill('SIGTERM');
 
     const delivered = seen();
+    const at = (ms: number): string => `${((ms - startedMs) / 1_000).toFixed(2)} s`;
     const violations = [
-      ...expected.filter((one) => !delivered.has(one)).map((one) => `missing: ${one}`),
+      ...owed
+        .filter(({ subscription, event }) => !delivered.has(`${subscription.id} ${event.id}`))
+        .map(({ subscription, event, seq, atMs }) => {
+          const near = troubles.filter((trouble) => Math.abs(trouble.atMs - atMs) < 5_000);
+          const around = near.map((trouble) => `${trouble.what} ${at(trouble.atMs)}`).join(', ');
+          const what = `${event.source} sequence ${event.sequence} (${seq} of the log), published ${at(atMs)}`;
+          return `missing: ${subscription.resource} of consumer ${subscription.consumer}: ${what}; ${around}`;
+        }),
       ...outOfOrder(book),
       ...unexplainedRepeats(book, kills),
     ];
@@ -128,7 +148,7 @@ export async function keepLedger({ seed, seconds }: { seed: number; seconds: num
 
 /** Publishes as collectors do: one event per subject at a time, the same id until the broker has it. */
 class Recorder {
-  readonly events: PtpEvent[] = [];
+  readonly events: { event: PtpEvent; seq: number; atMs: number }[] = [];
   readonly #js: JetStreamClient;
   readonly #sequences = new Map<string, number>();
 
@@ -157,13 +177,15 @@ class Recorder {
       traceparent: newTraceparent(),
       data: { version: '1.0', values },
     });
-    await eventually(() => this.#js.publish(subject, encodeEvent(event), { msgID: event.id }), 60_000);
-    this.events.push(event);
+    const { seq } = await eventually(() => this.#js.publish(subject, encodeEvent(event), { msgID: event.id }), 60_000);
+    this.events.push({ event, seq, atMs: performance.now() });
   }
 }
 
 interface Subscribed {
   id: string;
+  resource: string;
+  consumer: number;
   wants: (source: string) => boolean;
 }
 
@@ -188,7 +210,8 @@ async function subscribeAll(
     const { resource, wants } = i % 20 === 0 ? pick(ofAllNodes) : pick(forms)(pick(NODES));
     const answer = await subscribe(api, resource, `${consumersUrl}/${i % CONSUMERS}/${i}`);
     if (answer.status !== 201) throw new Error(`not subscribed: ${answer.status} ${await answer.text()}`);
-    subscriptions.push({ id: ((await answer.json()) as { id: string }).id, wants });
+    const { id } = (await answer.json()) as { id: string };
+    subscriptions.push({ id, resource, consumer: i % CONSUMERS, wants });
   }
   return subscriptions;
 }

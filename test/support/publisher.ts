@@ -4,9 +4,10 @@ import { connect } from '@nats-io/transport-node';
 import { bus } from '../../services/shared/contract/bus.js';
 import { encodeEvent, makeEvent, newTraceparent, type PtpEvent } from '../../services/shared/event.js';
 import { eventSubject, resourceAddress } from '../../services/shared/subjects.js';
+import { eventually } from './eventually.js';
 
 export interface Publisher {
-  /** Publishes the next lock-state event of a node, as its collector would, and waits for the ack. */
+  /** Publishes the next lock-state event of a node as its collector would: the same id until the broker has it. */
   lockState(node: string, state: string, offset?: number): Promise<PtpEvent>;
   /** Publishes anything on a subject. */
   raw(subject: string, payload: string): Promise<void>;
@@ -45,7 +46,8 @@ export async function startPublisher(brokerUrl: string): Promise<Publisher> {
           values: [value('notification', 'enumeration', state), value('metric', 'decimal64.3', String(offset))],
         },
       });
-      await js.publish(eventSubject(node, path), encodeEvent(event), { msgID: event.id });
+      const subject = eventSubject(node, path);
+      await eventually(() => js.publish(subject, encodeEvent(event), { msgID: event.id, timeout: 250 }), 60_000);
       return event;
     },
     async raw(subject, payload) {

@@ -39,6 +39,7 @@ const gatewayVars = (brokerUrl: string): Record<string, string> => ({
   LISTEN_HOST: '127.0.0.1',
   ENDPOINT_POLICY: 'local',
   EVENTS_MAX_BYTES: String(64 * 1024 * 1024),
+  API_RATE: '0',
 });
 
 /** A gateway in this process. */
@@ -55,7 +56,7 @@ export async function spawnGateway(
   brokerUrl: string,
   apiPort: number,
   vars: Record<string, string> = {},
-): Promise<{ api: string; kill(signal: NodeJS.Signals): Promise<number | null> }> {
+): Promise<{ api: string; pid: number; kill(signal: NodeJS.Signals): Promise<number | null> }> {
   const main = join(__dirname, '../../dist/services/gateway/main.js');
   if (!existsSync(main)) throw new Error(`${main} is not there: run npm run build first`);
   const env = {
@@ -70,6 +71,7 @@ export async function spawnGateway(
   await eventually(async () => (await fetch(`${url}/readyz`)).ok);
   return {
     api: `${url}/api/ocloudNotifications/v1`,
+    pid: child.pid ?? 0,
     async kill(signal) {
       if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
       const gone = new Promise<number | null>((resolve) => child.once('exit', resolve));

@@ -2,7 +2,7 @@ import type { Logger } from '../../shared/log.js';
 import { SubscriptionIndex } from '../subscriptions/index.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import type { SubscriptionCursor } from './cursor.js';
-import type { EventLog } from './log.js';
+import type { EventLog, LoggedEvent } from './log.js';
 import { Served, type Serving, type Target } from './served.js';
 import type { TailMessage } from './tail.js';
 
@@ -68,11 +68,12 @@ export class Deliverer {
     served?.sendStates(() => this.#deps.targetsOf(served.record));
   }
 
-  /** From the tail, in order. */
-  take(message: TailMessage): void {
+  /** From the tail, in order. Gives the event back, or undefined when the message was none. */
+  take(message: TailMessage): LoggedEvent | undefined {
     const event = this.#deps.events.append(message);
-    if (event === undefined) return;
+    if (event === undefined) return undefined;
     for (const served of this.#index.match(event.node, event.path)) served.take(event);
+    return event;
   }
 
   /** The log was replaced: every subscription starts at the beginning of the new one, and is told what is true now. */

@@ -43,15 +43,23 @@ describe('a lane', () => {
     const lane = new Lane(0);
     for (let seq = 1; seq <= LANE_LIMIT + 5; seq += 1) lane.offer(logged(seq));
     expect(lane.length).toBe(LANE_LIMIT);
-    expect(lane.readFrom).toBeUndefined();
+    expect(lane.gap).toBeUndefined();
     expect(drain(lane)).toHaveLength(LANE_LIMIT);
-    expect(lane.readFrom).toBe(LANE_LIMIT + 1);
+    expect(lane.gap).toEqual({ from: LANE_LIMIT + 1, upTo: LANE_LIMIT + 5 });
     expect(lane.firstUnsettled).toBe(LANE_LIMIT + 1);
-    for (let from = lane.readFrom; from !== undefined; from = lane.readFrom) {
-      lane.read(logged(from));
-      expect(drain(lane)).toEqual([String(from)]);
+    for (let { gap } = lane; gap !== undefined; { gap } = lane) {
+      lane.read(logged(gap.from), gap);
+      expect(drain(lane)).toEqual([String(gap.from)]);
     }
     expect(lane.isIdle).toBe(true);
+  });
+
+  it('does not lose what is offered while the log is being asked', () => {
+    const lane = new Lane(0, 5);
+    const gap = lane.gap ?? { from: 0, upTo: 0 };
+    lane.offer(logged(6));
+    lane.read(undefined, gap);
+    expect(lane.gap).toEqual({ from: 6, upTo: 6 });
   });
 
   it('drops a sequence that it has already had', () => {
@@ -84,14 +92,14 @@ describe('a lane', () => {
     expect(lane.length).toBe(1);
     expect(lane.firstUnsettled).toBe(1);
     lane.settle();
-    expect(lane.readFrom).toBe(2);
+    expect(lane.gap).toEqual({ from: 2, upTo: 4 });
     expect(lane.missed).toBe(0);
   });
 
   it('goes on behind what retention took', () => {
     const lane = new Lane(4, 20);
-    expect(lane.readFrom).toBe(5);
-    lane.read(undefined);
+    expect(lane.gap).toEqual({ from: 5, upTo: 20 });
+    lane.read(undefined, { from: 5, upTo: 20 });
     expect(lane.isIdle).toBe(true);
     lane.offer(logged(21));
     expect(drain(lane)).toEqual(['21']);
@@ -135,11 +143,11 @@ describe('a lane', () => {
     it('does not read what the state covers', () => {
       const lane = new Lane(0, 9);
       lane.awaitState();
-      expect(lane.readFrom).toBeUndefined();
+      expect(lane.gap).toBeUndefined();
       lane.state(event(8));
       expect(drain(lane)).toEqual(['state 8']);
-      lane.read(logged(7));
-      lane.read(logged(9));
+      lane.read(logged(7), { from: 1, upTo: 9 });
+      lane.read(logged(9), { from: 8, upTo: 9 });
       expect(drain(lane)).toEqual(['9']);
     });
   });

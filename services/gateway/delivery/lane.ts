@@ -13,6 +13,12 @@ export interface Item {
   logged?: LoggedEvent;
 }
 
+/** Positions between which the log has to be read. */
+export interface Gap {
+  from: number;
+  upTo: number;
+}
+
 /**
  * The order of one subscription's events of one subject. The lane holds the next few events; when more come than it
  * holds, it remembers only that they exist, and they are read from the log by subject, one after the other, until the
@@ -53,10 +59,13 @@ export class Lane {
     if (caughtUp && this.#queue.length < (this.#isParked ? 1 : LANE_LIMIT)) this.#take(event);
   }
 
-  /** From the log: the first event of this subject at or after `readFrom`; undefined when there is none. */
-  read(event: LoggedEvent | undefined): void {
+  /**
+   * From the log: the first event of this subject at or after `gap.from`; undefined when there is none.
+   * @param gap as it was when the log was asked: more may have been offered since
+   */
+  read(event: LoggedEvent | undefined, gap: Gap): void {
     // What lies beyond will be offered: taken now, it would be taken twice when the lane has closed by then.
-    if (event === undefined || event.seq > this.#newest) this.#taken = this.#newest;
+    if (event === undefined || event.seq > gap.upTo) this.#taken = Math.max(this.#taken, gap.upTo);
     else if (event.seq > this.#taken) this.#take(event);
     this.#settleUpToQueue();
   }
@@ -114,10 +123,10 @@ export class Lane {
     this.#settleUpToQueue();
   }
 
-  /** When nothing is queued but more is in the log: the position to read from. */
-  get readFrom(): number | undefined {
+  /** When nothing is queued but more is in the log: where. */
+  get gap(): Gap | undefined {
     const isEmpty = this.#queue.length === 0 && !this.#isAwaitingState;
-    return isEmpty && this.#taken < this.#newest ? this.#taken + 1 : undefined;
+    return isEmpty && this.#taken < this.#newest ? { from: this.#taken + 1, upTo: this.#newest } : undefined;
   }
 
   /** Whether there is a newer event than the one whose turn it is. */

@@ -45,6 +45,7 @@ export class Pace {
       };
       const leave = (): void => {
         this.#waiting.delete(go);
+        if (this.#waiting.size === 0) this.#cancelWake?.();
         resolve(false);
       };
       this.#waiting.add(go);

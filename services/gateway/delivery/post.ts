@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { errorReason } from '../endpoints/agent.js';
+import { signature } from '../endpoints/sign.js';
 import type { DataVersion, SubscriptionRecord } from '../subscriptions/record.js';
 import { pushedEvent } from './body.js';
 import type { Item } from './lane.js';
@@ -63,9 +64,14 @@ export class Poster {
     { n, missed }: AttemptInfo,
     signal: AbortSignal,
   ): Promise<Outcome> {
+    const body = JSON.stringify(pushedEvent(event, record.dataVersion ?? this.#defaultNames));
     const { limit, done } = limited(signal, TOTAL_MS);
     try {
-      const { statusCode, headers, body } = await this.#agent.request({
+      const {
+        statusCode,
+        headers,
+        body: answer,
+      } = await this.#agent.request({
         origin: url.origin,
         path: `${url.pathname}${url.search}`,
         method: 'POST',
@@ -77,11 +83,12 @@ export class Poster {
           ...(logged === undefined && { 'ptp-initial': 'true' }),
           ...(missed !== 0 && { 'ptp-missed-events': String(missed) }),
           traceparent: event.traceparent,
+          ...signature(record.secret, { id: event.id, body }, Date.now()),
         },
-        body: JSON.stringify(pushedEvent(event, record.dataVersion ?? this.#defaultNames)),
+        body,
         signal: limit,
       });
-      await body.dump({ limit: MAX_ANSWER_BYTES, signal: limit });
+      await answer.dump({ limit: MAX_ANSWER_BYTES, signal: limit });
       if (statusCode >= 200 && statusCode < 300) return { kind: 'settled' };
       if (statusCode === 410) return { kind: 'gone' };
       if (REFUSALS.has(statusCode)) return { kind: 'refused', reason: `answered ${statusCode}` };

@@ -23,7 +23,9 @@ class World {
   /** What the consumer was posted and took, in order. */
   readonly taken: Item[] = [];
   readonly attempts: { item: Item; answer: (outcome: Outcome) => void }[] = [];
-  readonly reads: (() => void)[] = [];
+  /** Questions to the broker: it answers at one time, and the answer arrives at a later one. */
+  readonly questions: (() => void)[] = [];
+  readonly replies: (() => void)[] = [];
   tailed = 0;
   ring = new Ring(0, { messages: 5, bytes: 1e9 });
   served: Served;
@@ -60,6 +62,11 @@ class World {
     attempt.answer(outcome);
   }
 
+  answerQuestions(): void {
+    for (const question of this.questions.splice(0)) question();
+    for (const reply of this.replies.splice(0)) reply();
+  }
+
   cursor(): Cursor {
     const subs = this.served.cursor(this.position);
     return { epoch: 'e', n: 1, stream: STREAM, tail: this.position, subs: subs === undefined ? {} : { s1: subs } };
@@ -81,8 +88,8 @@ class World {
       while (this.tailed < this.log.length) this.tail();
       this.clock.advance({ seconds: 120 });
       await turn();
-      if (this.attempts.length + this.reads.length > 0) quiet = -1;
-      for (const read of this.reads.splice(0)) read();
+      if (this.attempts.length + this.questions.length + this.replies.length > 0) quiet = -1;
+      this.answerQuestions();
       while (this.attempts.length > 0) this.answer(0, { kind: 'settled' });
       await turn();
     }
@@ -92,7 +99,7 @@ class World {
     let isStopped = false;
     void stopping.then(() => (isStopped = true));
     while (!isStopped) {
-      for (const read of this.reads.splice(0)) read();
+      this.answerQuestions();
       for (const { answer } of this.attempts.splice(0)) answer({ kind: 'stopped' });
       await turn();
     }
@@ -115,7 +122,13 @@ class World {
           const found = this.ring.next(matches, from);
           return typeof found === 'string' ? found : this.#logged(found.seq);
         },
-        stored: (filter, from) => new Promise((resolve) => this.reads.push(() => resolve(this.#stored(filter, from)))),
+        stored: (filter, from) =>
+          new Promise((resolve) => {
+            this.questions.push(() => {
+              const answer = this.#stored(filter, from);
+              this.replies.push(() => resolve(answer));
+            });
+          }),
       },
       attempt: (_record, item) => new Promise((resolve) => this.attempts.push({ item, answer: resolve })),
       askState: async () => ({ kind: 'unknown' }),
@@ -142,7 +155,7 @@ const idsOf = (items: Item[], node: string): string[] =>
 
 type Step =
   | { do: 'publish'; node: string }
-  | { do: 'tail' | 'read' | 'advance' | 'restart' | 'save' | 'kill' }
+  | { do: 'tail' | 'read' | 'reply' | 'advance' | 'restart' | 'save' | 'kill' }
   | { do: 'answer'; which: number; ok: boolean };
 
 const nodes = ['a', 'b', 'c', 'd'];
@@ -151,6 +164,7 @@ const step = (kills: boolean): fc.Arbitrary<Step> =>
     { weight: 8, arbitrary: fc.record({ do: fc.constant('publish' as const), node: fc.constantFrom(...nodes) }) },
     { weight: 7, arbitrary: fc.constant({ do: 'tail' as const }) },
     { weight: 4, arbitrary: fc.constant({ do: 'read' as const }) },
+    { weight: 4, arbitrary: fc.constant({ do: 'reply' as const }) },
     { weight: 3, arbitrary: fc.constant({ do: 'advance' as const }) },
     { weight: 1, arbitrary: fc.constant({ do: 'restart' as const }) },
     {
@@ -171,7 +185,8 @@ async function play(steps: Step[]): Promise<World> {
   for (const one of steps) {
     if (one.do === 'publish') world.publish(one.node);
     else if (one.do === 'tail') world.tail();
-    else if (one.do === 'read') world.reads.shift()?.();
+    else if (one.do === 'read') world.questions.shift()?.();
+    else if (one.do === 'reply') world.replies.shift()?.();
     else if (one.do === 'advance') world.clock.advance({ seconds: 40 });
     else if (one.do === 'answer')
       world.answer(one.which, one.ok ? { kind: 'settled' } : { kind: 'failed', reason: 'x' });
@@ -252,7 +267,7 @@ describe('a served subscription', () => {
       }
       await turn();
       world.clock.advance({ seconds: 40 });
-      for (const read of world.reads.splice(0)) read();
+      world.answerQuestions();
       await turn();
     }
     expect(idsOf(world.taken, 'a')).toEqual([]);

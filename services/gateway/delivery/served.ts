@@ -4,7 +4,7 @@ import { eventSubject } from '../../shared/subjects.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import { backoffMs } from './backoff.js';
 import { subscriptionCursor, type SubscriptionCursor } from './cursor.js';
-import { Lane, type Item } from './lane.js';
+import { Lane, type Gap, type Item } from './lane.js';
 import { oneSubject, subjectsOf, type LoggedEvent, type SubjectFilter } from './log.js';
 import type { CurrentEvent } from './currentEvents.js';
 import { Pace } from './pace.js';
@@ -87,8 +87,8 @@ export class Served {
   readonly #atWork = new Set<string>();
   /** Attached: undefined. Detached: everything up to here has been taken into the lanes. */
   #read: number | undefined;
-  /** Attached from a position beyond the tail's: what is not beyond it is not ours. */
-  readonly #start: number;
+  /** Attached from a position beyond the tail's: what the tail brings up to here is not ours, or was taken already. */
+  #start: number;
   #held = 0;
   #wakeCatchUp: () => void = () => {};
   #isAskingStates = false;
@@ -207,6 +207,8 @@ export class Served {
       }
       const found = this.#serving.events.recent(this.#filter, this.#read + 1);
       if (found === 'none') {
+        // The broker may have shown us an event that the tail is still to bring.
+        this.#start = Math.max(this.#start, this.#read);
         this.#read = undefined;
         return;
       }
@@ -274,8 +276,8 @@ export class Served {
         if (item !== undefined) {
           if (!(await this.#deliver(lane, item))) return;
           this.#change(lane, () => lane.settle());
-        } else if (lane.readFrom !== undefined) {
-          await this.#readOn(subject, lane, lane.readFrom);
+        } else if (lane.gap !== undefined) {
+          await this.#readOn(subject, lane, lane.gap);
         } else {
           return;
         }
@@ -291,12 +293,13 @@ export class Served {
     if (lane.isIdle && !this.#atWork.has(subject) && !this.#stopping.signal.aborted) this.#lanes.delete(subject);
   }
 
-  async #readOn(subject: string, lane: Lane, from: number): Promise<void> {
+  async #readOn(subject: string, lane: Lane, gap: Gap): Promise<void> {
+    const { from } = gap;
     const filter = oneSubject(subject);
     const recent = this.#serving.events.recent(filter, from);
     const event = recent === 'older' ? await this.#ask(() => this.#serving.events.stored(filter, from)) : recent;
     if (event === 'stopped') return;
-    this.#change(lane, () => lane.read(event === 'none' ? undefined : event));
+    this.#change(lane, () => lane.read(event === 'none' ? undefined : event, gap));
   }
 
   /** Tries until the item is settled one way or the other; false when stopped before. */

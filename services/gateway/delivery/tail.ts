@@ -111,8 +111,10 @@ export class Tail {
 
   /** Positions mean something only for the stream they were made in, and only while it has not lost its end. */
   async #checkLog(): Promise<void> {
+    // While the answer is on its way, the tail may go beyond what it says.
+    const position = this.#position;
     const { created, state } = await this.#deps.jsm.streams.info(bus.streams.events);
-    if (created !== this.#stream || state.last_seq < this.#position) {
+    if (created !== this.#stream || state.last_seq < position) {
       this.#deps.log.error(
         { was: this.#stream, is: created, position: this.#position },
         'the log was replaced, reading it anew',

@@ -1,57 +1,67 @@
-import { lookup, type LookupAddress, type LookupOptions } from 'node:dns';
-import { Agent, errors } from 'undici';
-import { checkAddress, EndpointRefused, literalAddress, type EndpointPolicy } from './policy.js';
+import { lookup, type LookupAddress, type LookupAllOptions, type LookupOptions } from 'node:dns';
+import { Agent, errors, Pool } from 'undici';
+import type { Target } from './allow.js';
+import { checkAddress, EndpointRefused, literalAddress, targetOf, type EndpointPolicy } from './policy.js';
 
 const CONNECT_MS = 3_000;
 /** A connection that is not used for so long is closed. */
 const IDLE_MS = 30_000;
+/** Of an answer. */
+const MAX_HEADER_BYTES = 16_384;
 
 type LookupCallback = (err: Error | null, address: string | LookupAddress[], family?: number) => void;
 
+/** Looks up all addresses of a name, as `dns.lookup` does. */
+export type Resolve = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (err: Error | null, addresses: LookupAddress[]) => void,
+) => void;
+
 /**
- * The HTTP client for endpoints. The policy is applied to every address at the moment of connecting, so that a name
- * which resolves to something else later is caught as well. Redirects are not followed.
+ * The HTTP client for endpoints. The policy is applied to every address at the moment of connecting, and the
+ * connection goes to the addresses that were judged: a name that resolves to something else later is caught as well.
+ * Redirects are not followed.
+ * @param resolve a test's own resolver
  */
-export function endpointAgent(policy: EndpointPolicy, connections: number): Agent {
+export function endpointAgent(policy: EndpointPolicy, connections: number, resolve: Resolve = lookup): Agent {
   const connector = new Agent({
     connections,
     pipelining: 1,
     keepAliveTimeout: IDLE_MS,
     headersTimeout: 0,
     bodyTimeout: 0,
-    maxHeaderSize: 16_384,
-    connect: {
-      timeout: CONNECT_MS,
-      lookup: (hostname: string, options: LookupOptions, callback: LookupCallback) =>
-        allowedAddresses(hostname, options, policy, callback),
+    maxHeaderSize: MAX_HEADER_BYTES,
+    factory: (origin, options: Pool.Options) => {
+      const judged = judgedLookup(targetOf(new URL(String(origin))), policy, resolve);
+      return new Pool(origin, { ...options, connect: { timeout: CONNECT_MS, lookup: judged } });
     },
   });
   // A literal address is connected to without a look-up.
   return connector.compose((dispatch) => (options, handler) => {
-    const literal = literalAddress(new URL(String(options.origin)).hostname);
-    if (literal !== undefined) checkAddress(literal, policy);
+    const url = new URL(String(options.origin));
+    const literal = literalAddress(url.hostname);
+    if (literal !== undefined) checkAddress(literal, targetOf(url), policy);
     return dispatch(options, handler);
   }) as Agent;
 }
 
-function allowedAddresses(
-  hostname: string,
-  options: LookupOptions,
-  policy: EndpointPolicy,
-  callback: LookupCallback,
-): void {
-  lookup(hostname, { ...options, all: true }, (err, addresses) => {
-    if (err) return callback(err, []);
-    try {
-      for (const { address } of addresses) checkAddress(address, policy);
-    } catch (refused) {
-      return callback(refused as Error, []);
-    }
-    const [first] = addresses;
-    if (options.all || first === undefined) return callback(null, addresses);
-    return callback(null, first.address, first.family);
-  });
-}
+/** A look-up that fails when a single one of the addresses is forbidden. */
+const judgedLookup =
+  (target: Target, policy: EndpointPolicy, resolve: Resolve) =>
+  (hostname: string, options: LookupOptions, callback: LookupCallback): void => {
+    resolve(hostname, { ...options, all: true }, (err, addresses) => {
+      if (err) return callback(err, []);
+      try {
+        for (const { address } of addresses) checkAddress(address, target, policy);
+      } catch (refused) {
+        return callback(refused as Error, []);
+      }
+      const [first] = addresses;
+      if (options.all || first === undefined) return callback(null, addresses);
+      return callback(null, first.address, first.family);
+    });
+  };
 
 /** Why a request failed, in words for a log or a caller; never what the other side said. */
 export function errorReason(err: unknown): string {
@@ -68,6 +78,7 @@ export function errorReason(err: unknown): string {
     UND_ERR_SOCKET: 'connection closed by the other side',
     ETIMEDOUT: 'connection timed out',
     UND_ERR_ABORTED: 'aborted',
+    UND_ERR_HEADERS_OVERFLOW: 'headers too long',
   };
   return known[code ?? ''] ?? (code ?? message).slice(0, 200);
 }

@@ -1,10 +1,24 @@
 import ipaddr from 'ipaddr.js';
+import { allowsAddress, allowsTarget, mayAllowAddress, type Allowed, type Target } from './allow.js';
 
-/** `cluster`: no loopback, no link-local; `local`: loopback is allowed, for a sidecar and for local runs. */
-export type EndpointPolicy = 'cluster' | 'local';
+/** Which endpoints may be called. */
+export interface EndpointPolicy {
+  /** `cluster`: no loopback, no link-local; `local`: loopback is allowed, for a sidecar and for local runs. */
+  kind: 'cluster' | 'local';
+  /** The operator's list (ENDPOINT_ALLOW); when there is one, only what it names is allowed. */
+  allow?: readonly Allowed[];
+}
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 /** Ordinary addresses: of pods, services and the outside world. */
-const ALLOWED = new Set(['unicast', 'private', 'uniqueLocal', 'carrierGradeNat']);
+const ORDINARY = new Set(['unicast', 'private', 'uniqueLocal', 'carrierGradeNat']);
+
+/** No list can allow these: addresses of nobody in particular, and of everybody on the link. */
+const NEVER = new Set(['unspecified', 'broadcast', 'multicast', 'linkLocal']);
+
+/** Metadata services of clouds that are not link-local: they give credentials to whoever asks. */
+const METADATA = new Set(['100.100.100.200', '168.63.129.16', '192.0.0.192', 'fd00:ec2::254', 'fd20:ce::254']);
 
 /** An endpoint that must not be called. */
 export class EndpointRefused extends Error {
@@ -12,15 +26,36 @@ export class EndpointRefused extends Error {
 }
 
 /**
- * Whether the gateway may connect to an address. Refused are loopback (but for `local`), link-local (cloud metadata
- * services live there), multicast, unspecified and reserved ranges; an IPv4 address inside an IPv6 one is judged as
- * what it is, and translation prefixes, which could hide one, are refused.
+ * Whether the gateway may connect to an address. Refused are loopback (but for `local`), multicast, unspecified and
+ * reserved ranges, unless the operator's list has the address itself; link-local and metadata services always.
+ * An IPv4 address inside an IPv6 one is judged as what it is, and translation prefixes, which could hide one, are refused.
  * @param address literal IPv4 or IPv6 address
  */
-export function isAddressAllowed(address: string, policy: EndpointPolicy): boolean {
+export function isAddressAllowed(address: string, target: Target, { kind, allow }: EndpointPolicy): boolean {
   if (!ipaddr.isValid(address)) return false;
-  const range = ipaddr.process(address).range();
-  return ALLOWED.has(range) || (policy === 'local' && range === 'loopback');
+  const plain = ipaddr.process(address);
+  if (isNever(plain) || isNever(translated(plain))) return false;
+  const range = plain.range();
+  if (allow !== undefined && allowsAddress(allow, plain, target)) return true;
+  const isOrdinary = ORDINARY.has(range) || (kind === 'local' && range === 'loopback');
+  return isOrdinary && (allow === undefined || allowsTarget(allow, target));
+}
+
+const isNever = (address: Address): boolean => NEVER.has(address.range()) || METADATA.has(address.toString());
+
+/** The IPv4 address that a translator would make of an IPv6 one (RFC 6052, 6to4); the address itself when none would. */
+function translated(address: Address): Address {
+  const range = address.range();
+  const bytes = address.toByteArray();
+  if (range === 'rfc6052') return ipaddr.fromByteArray(bytes.slice(12));
+  return range === '6to4' ? ipaddr.fromByteArray(bytes.slice(2, 6)) : address;
+}
+
+/** Throws EndpointRefused for an address that must not be connected to. */
+export function checkAddress(address: string, target: Target, policy: EndpointPolicy): void {
+  if (!isAddressAllowed(address, target, policy)) {
+    throw refused(address === target.host ? address : `${target.host} at ${address}`, target, policy);
+  }
 }
 
 /**
@@ -39,23 +74,36 @@ export function parseEndpoint(text: string, policy: EndpointPolicy): URL {
   }
   if (url.username !== '' || url.password !== '') throw new TypeError('endpointUri must not carry a user or password');
   url.hash = '';
-  const literal = literalAddress(url.hostname);
-  if (literal !== undefined) checkAddress(literal, policy);
+  checkTarget(url, policy);
   return url;
 }
 
-/** Throws EndpointRefused for an address that the policy forbids. */
-export function checkAddress(address: string, policy: EndpointPolicy): void {
-  if (!isAddressAllowed(address, policy)) {
-    throw new EndpointRefused(
-      `the endpoint policy "${policy}" forbids requests to ${address}: loopback${policy === 'local' ? ' is allowed,' : ','} ` +
-        'link-local, multicast and reserved addresses are not',
-    );
+/** What can be said before a name is looked up. */
+function checkTarget(url: URL, policy: EndpointPolicy): void {
+  const target = targetOf(url);
+  const { allow } = policy;
+  if (literalAddress(url.hostname) !== undefined) checkAddress(target.host, target, policy);
+  else if (allow !== undefined && !allowsTarget(allow, target) && !mayAllowAddress(allow, target)) {
+    throw refused(target.host, target, policy);
   }
 }
+
+/** Host and port that a URL is about. */
+export const targetOf = ({ protocol, hostname, port }: URL): Target => ({
+  host: hostname.replace(/^\[|\]$/g, '').replace(/\.$/, ''),
+  port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
+});
 
 /** The address when a URL's host is one (the URL parser has made 127.1 and 0x7f000001 plain by then). */
 export function literalAddress(hostname: string): string | undefined {
   const host = hostname.replace(/^\[|\]$/g, '');
   return ipaddr.isValid(host) ? host : undefined;
+}
+
+function refused(what: string, { port }: Target, { kind, allow }: EndpointPolicy): EndpointRefused {
+  const why =
+    allow === undefined
+      ? `loopback${kind === 'local' ? ' is allowed,' : ','} link-local, metadata, multicast and reserved addresses are not`
+      : 'only what ENDPOINT_ALLOW names is allowed, and link-local and metadata addresses never are';
+  return new EndpointRefused(`the endpoint policy "${kind}" forbids requests to ${what}, port ${port}: ${why}`);
 }

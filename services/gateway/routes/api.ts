@@ -2,18 +2,28 @@ import type { RequestListener } from 'node:http';
 import { Router } from '@koa/router';
 import Koa from 'koa';
 import type { Registry } from 'prom-client';
+import { openapi } from '../../shared/contract/openapi-v1.js';
 import { operations } from '../../shared/http.js';
 import type { Logger } from '../../shared/log.js';
+import type { Access } from '../access/caller.js';
+import type { RequestRate } from '../access/limits.js';
+import { identified, needs } from './access.js';
+import type { CneMetrics } from '../cneMetrics.js';
+import { counted } from './counted.js';
 import { currentStateRoutes, type CurrentStateDeps } from './currentState.js';
+import { API_BASE } from './location.js';
+import { squashedPath } from './path.js';
 import { problems } from './problems.js';
+import { publisherRoutes, type PublisherRoutesDeps } from './publishers.js';
 import { subscriptionRoutes, type SubscriptionRoutesDeps } from './subscriptions.js';
 
-export const API_BASE = '/api/ocloudNotifications/v1';
-
-export interface ApiDeps extends SubscriptionRoutesDeps, CurrentStateDeps {
+export interface ApiDeps extends SubscriptionRoutesDeps, PublisherRoutesDeps, CurrentStateDeps {
   log: Logger;
   registry: Registry;
+  cne: CneMetrics;
   isReady: () => boolean;
+  access: Access;
+  rate: RequestRate;
 }
 
 /** The gateway's HTTP face: REST v1, health, metrics. */
@@ -22,16 +32,28 @@ export function createApi(deps: ApiDeps): RequestListener {
   v1.get('/health', (ctx) => {
     ctx.body = 'OK';
   });
+  // Who asks whether we live need not show who it is.
+  const known = identified(deps.access, deps.rate);
+  v1.use(known);
   v1.use(subscriptionRoutes(deps).routes());
+  v1.use(publisherRoutes(deps).routes());
   v1.use(currentStateRoutes(deps).routes());
 
-  const root = operations(deps.registry, deps.isReady);
+  const root = operations(deps.registry, deps.isReady, [known, needs('reader')]);
   root.get('/health', (ctx) => {
     ctx.body = 'OK';
   });
+  root.get('/openapi.json', (ctx) => {
+    ctx.body = openapi;
+  });
 
   const app = new Koa();
+  app.use(counted(deps.cne));
   app.use(problems(deps.log));
+  app.use(async (ctx, next) => {
+    ctx.path = squashedPath(ctx.path);
+    await next();
+  });
   for (const router of [root, v1]) app.use(router.routes());
   for (const router of [root, v1]) app.use(router.allowedMethods());
   app.on('error', (err: unknown) => deps.log.debug({ err }, 'client went away'));

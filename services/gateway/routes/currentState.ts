@@ -6,21 +6,26 @@ import type { StateAnswer } from '../states.js';
 import type { DataVersion } from '../subscriptions/record.js';
 import { parseExactResource } from '../subscriptions/resource.js';
 import { Unavailable } from '../subscriptions/subscriptions.js';
+import { needs } from './access.js';
+import { isAbout } from './counted.js';
 import { Problem } from './problems.js';
 
 export interface CurrentStateDeps {
   /** Throws Unavailable until the broker was reached; rejects while it is away. */
   currentState: (node: string, path: string) => Promise<StateAnswer>;
   names: DataVersion;
+  /** What `.` in a resource stands for. */
+  ownNode: string | undefined;
   now: () => number;
 }
 
 /** `/{resource}/CurrentState` of proto/openapi-v1.yaml: the state as of now, or why there is none to be had. */
-export function currentStateRoutes({ currentState, names, now }: CurrentStateDeps): Router {
+export function currentStateRoutes({ currentState, names, ownNode, now }: CurrentStateDeps): Router {
   const router = new Router();
-  router.get('/*resource/CurrentState', async (ctx) => {
+  router.get('/*resource/CurrentState', needs('reader'), async (ctx) => {
     const text = `/${ctx.params['resource']}`;
-    const { node, path } = parseExactResource(text);
+    const { node, path } = parseExactResource(text, ownNode);
+    isAbout(ctx, resourceAddress(node, path));
     const answer = await currentState(node, path).catch((err: unknown) => {
       throw new Unavailable('the broker is away, so the node cannot be asked', { cause: err });
     });

@@ -1,13 +1,19 @@
 import type { Context, Next } from 'koa';
 import type { Problem as ProblemBody } from '../../shared/contract/rest-v1.js';
 import type { Logger } from '../../shared/log.js';
+import { Forbidden, Unauthenticated } from '../access/caller.js';
+import { TooMany } from '../access/limits.js';
 import { EndpointCheckFailed } from '../endpoints/check.js';
 import { EndpointRefused } from '../endpoints/policy.js';
+import { NotAnEvent } from '../publishers/nativeEvent.js';
+import { Contended, HasCollector, UnknownPublisher } from '../publishers/publishers.js';
 import { NotAResource } from '../subscriptions/resource.js';
 import { Unavailable, UnknownSubscription } from '../subscriptions/subscriptions.js';
 
 /** Seconds after which a client may try again when the broker is away. */
 const RETRY_AFTER_S = 2;
+
+const CHALLENGE = 'Bearer realm="ptp-event-bus"';
 
 type Extra = Pick<ProblemBody, 'lastKnown'>;
 
@@ -17,22 +23,35 @@ export class Problem extends Error {
   readonly status: number;
   readonly title: string;
   readonly extra: Extra;
+  readonly headers: Record<string, string>;
 
-  constructor(status: number, title: string, detail: string, extra: Extra = {}) {
+  constructor(status: number, title: string, detail: string, extra: Extra = {}, headers: Record<string, string> = {}) {
     super(detail);
     this.status = status;
     this.title = title;
     this.extra = extra;
+    this.headers = headers;
   }
 }
 
 /** Which error answers with which status: the one place that knows. */
 export function toProblem(err: unknown): Problem {
   if (err instanceof Problem) return err;
+  if (err instanceof Unauthenticated) {
+    return new Problem(401, 'not authenticated', err.message, {}, { 'www-authenticate': CHALLENGE });
+  }
+  if (err instanceof Forbidden) return new Problem(403, 'forbidden', err.message);
+  if (err instanceof TooMany) {
+    return new Problem(429, 'too many', err.message, {}, { 'retry-after': String(err.retryAfterS) });
+  }
   if (err instanceof NotAResource) return new Problem(400, 'not a resource', err.message);
   if (err instanceof EndpointCheckFailed) return new Problem(400, 'endpoint check failed', err.message);
   if (err instanceof EndpointRefused) return new Problem(403, 'endpoint refused', err.message);
   if (err instanceof UnknownSubscription) return new Problem(404, 'subscription not found', err.message);
+  if (err instanceof UnknownPublisher) return new Problem(404, 'publisher not found', err.message);
+  if (err instanceof NotAnEvent) return new Problem(400, 'not an event', err.message);
+  if (err instanceof HasCollector) return new Problem(409, 'published by a collector', err.message);
+  if (err instanceof Contended) return new Problem(503, 'not possible now', err.message);
   if (err instanceof Unavailable) return new Problem(503, 'not possible now', err.message);
   // Koa's own, such as an impossible percent-encoding in the path.
   const { status, expose } = err as { status?: number; expose?: boolean };
@@ -56,6 +75,7 @@ export function problems(log: Logger) {
       const problem = toProblem(err);
       if (problem.status >= 500) log.error({ err, method: ctx.method, path: ctx.path }, 'request failed');
       ctx.status = problem.status;
+      ctx.set(problem.headers);
       if (problem.status === 503) ctx.set('retry-after', String(RETRY_AFTER_S));
       const body: ProblemBody = {
         type: 'about:blank',

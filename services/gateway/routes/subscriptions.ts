@@ -1,23 +1,33 @@
 import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { DeadLetter, Subscription, SubscriptionV2Names } from '../../shared/contract/rest-v1.js';
-import { parseEndpoint, type EndpointPolicy } from '../endpoints/policy.js';
+import { checkOwner, type Caller } from '../access/caller.js';
+import type { EndpointPolicy } from '../endpoints/policy.js';
+import { keyOf } from '../endpoints/sign.js';
+import { ownOf } from '../subscriptions/ownership.js';
 import { DATA_VERSIONS, type DataVersion, type SubscriptionRecord } from '../subscriptions/record.js';
 import { parseResource } from '../subscriptions/resource.js';
 import { Unavailable, type SubscribeRequest, type Subscriptions } from '../subscriptions/subscriptions.js';
 import { readJsonObject } from './body.js';
+import { callerOf, needs, wantsAll } from './access.js';
+import { endpointName, missing, readEndpoint, readResource, readText, usesV2Names } from './fields.js';
+import { locationOf } from './location.js';
 import { Problem } from './problems.js';
 
-const MAX_RESOURCE = 512;
-const MAX_ENDPOINT = 2_048;
+const MAX_SECRET = 128;
 
 export interface SubscriptionRoutesDeps {
   /** Throws Unavailable until they are loaded. */
   subscriptions: () => Subscriptions;
-  checkEndpoint: (endpoint: URL) => Promise<void>;
+  /** Throws EndpointCheckFailed, EndpointRefused, TooMany. */
+  checkEndpoint: (endpoint: URL, caller: string) => Promise<void>;
   /** What an endpoint refused for good; rejects while the broker is away. */
   deadLetters: (id: string) => Promise<DeadLetter[]>;
   policy: EndpointPolicy;
+  /** What `.` in a resource stands for. */
+  ownNode: string | undefined;
+  /** Whether this gateway stands beside one application: the subscriptions of its scope are all that one's. */
+  isSidecar: boolean;
   /** Base of `uriLocation`; absent: as the client reached us. */
   publicUrl: string | undefined;
 }
@@ -27,10 +37,24 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): Router {
   const { subscriptions } = deps;
   const router = new Router();
 
-  router.post('/subscriptions', async (ctx) => {
-    const { request, isV2Names } = readRequest(await readJsonObject(ctx), ctx.ip, deps.policy);
+  /** The caller's own, or everybody's where it may ask for them. */
+  const ownOrAll = async (ctx: Context): Promise<SubscriptionRecord[]> => {
+    const caller = callerOf(ctx);
+    const all = subscriptions().all();
+    return wantsAll(ctx) || (deps.isSidecar && !caller.isAuthenticated) ? all : ownOf(all, caller);
+  };
+  /** Throws UnknownSubscription, Forbidden. */
+  const ownOne = (ctx: Context): SubscriptionRecord => {
+    const record = subscriptions().get(ctx['params']['id'] ?? '');
+    checkOwner(callerOf(ctx), record);
+    return record;
+  };
+
+  router.post('/subscriptions', needs('subscriber'), async (ctx) => {
+    const { request, isV2Names } = readRequest(await readJsonObject(ctx), callerOf(ctx), deps);
     const known = subscriptions();
-    await deps.checkEndpoint(request.endpoint);
+    known.checkRoom(request);
+    await deps.checkEndpoint(request.endpoint, request.caller.owner);
     // A client that has hung up meanwhile does not know of the subscription and would not delete it.
     if (ctx.req.socket.destroyed) return;
     const record = await known.create(request);
@@ -38,85 +62,75 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): Router {
     ctx.body = isV2Names ? v2Names(record, location(ctx, record)) : v1Names(record, location(ctx, record));
   });
 
-  router.get('/subscriptions', async (ctx) => {
-    const own = await subscriptions().ownedBy(ctx.ip);
-    ctx.body = own.map((record) => v1Names(record, location(ctx, record)));
+  router.get('/subscriptions', needs('reader'), async (ctx) => {
+    const records = await ownOrAll(ctx);
+    ctx.body = records.map((record) => v1Names(record, location(ctx, record)));
   });
 
-  router.delete('/subscriptions', async (ctx) => {
-    const known = subscriptions();
-    const own = await known.ownedBy(ctx.ip);
-    await Promise.all(own.map(({ id }) => known.delete(id)));
+  router.delete('/subscriptions', needs('subscriber'), async (ctx) => {
+    const records = await ownOrAll(ctx);
+    await Promise.all(records.map(({ id }) => subscriptions().delete(id)));
     ctx.body = { status: 'deleted all subscriptions' };
   });
 
-  router.get('/subscriptions/:id', (ctx) => {
-    const record = subscriptions().get(ctx.params['id'] ?? '');
+  router.get('/subscriptions/:id', needs('reader'), (ctx) => {
+    const record = ownOne(ctx);
     ctx.body = v1Names(record, location(ctx, record));
   });
 
-  router.delete('/subscriptions/:id', async (ctx) => {
-    await subscriptions().delete(ctx.params['id'] ?? '');
+  router.delete('/subscriptions/:id', needs('subscriber'), async (ctx) => {
+    await subscriptions().delete(ownOne(ctx).id);
     ctx.body = { status: 'OK' };
   });
 
-  router.put('/subscriptions/status/:id', async (ctx) => {
-    await subscriptions().ping(ctx.params['id'] ?? '');
+  router.put('/subscriptions/status/:id', needs('subscriber'), async (ctx) => {
+    await subscriptions().ping(ownOne(ctx).id);
     ctx.status = 202;
     ctx.body = { status: 'ping sent' };
   });
 
-  router.get('/subscriptions/:id/deadletters', async (ctx) => {
-    const { id } = subscriptions().get(ctx.params['id'] ?? '');
+  router.get('/subscriptions/:id/deadletters', needs('reader'), async (ctx) => {
+    const { id } = ownOne(ctx);
     ctx.body = await deps.deadLetters(id).catch((err: unknown) => {
       throw new Unavailable('the broker is away', { cause: err });
     });
   });
 
   const location = (ctx: Context, { id }: SubscriptionRecord): string =>
-    `${deps.publicUrl ?? `${ctx.protocol}://${ctx.host}`}/api/ocloudNotifications/v1/subscriptions/${id}`;
+    locationOf(ctx, deps.publicUrl, `subscriptions/${id}`);
 
   return router;
 }
 
 function readRequest(
   body: Record<string, unknown>,
-  owner: string,
-  policy: EndpointPolicy,
+  caller: Caller,
+  { policy, ownNode }: SubscriptionRoutesDeps,
 ): { request: SubscribeRequest; isV2Names: boolean } {
-  const isV2Names = body['resource'] === undefined && body['ResourceAddress'] !== undefined;
-  const [resourceName, endpointName] = isV2Names ? ['ResourceAddress', 'EndpointUri'] : ['resource', 'endpointUri'];
-  const resource = requiredText(body, resourceName, MAX_RESOURCE);
-  const endpointUri = requiredText(body, endpointName, MAX_ENDPOINT);
+  const isV2Names = usesV2Names(body);
+  const resource = readResource(body);
+  const endpoint = readEndpoint(body, policy);
+  if (endpoint === undefined) throw missing(endpointName(body));
   return {
     request: {
       resource,
-      filter: parseResource(resource),
-      endpointUri,
-      endpoint: readEndpoint(endpointUri, policy),
+      filter: parseResource(resource, ownNode),
+      endpointUri: endpoint.text,
+      endpoint: endpoint.url,
       dataVersion: readDataVersion(body['dataVersion']),
-      owner,
+      secret: readSecret(body),
+      caller,
     },
     isV2Names,
   };
 }
 
-function requiredText(body: Record<string, unknown>, name: string, longest: number): string {
-  const text = body[name];
-  if (typeof text !== 'string' || text === '') {
-    throw new Problem(400, 'malformed request', `"${name}" is required and must be a text that is not empty`);
+function readSecret(body: Record<string, unknown>): string | undefined {
+  const secret = readText(body, 'secret', MAX_SECRET);
+  if (secret !== undefined && keyOf(secret) === undefined) {
+    throw new Problem(400, 'malformed request', '"secret" must be whsec_ and the base64 of 24 to 64 bytes');
   }
-  if (text.length > longest) throw new Problem(400, 'malformed request', `"${name}" may have ${longest} characters`);
-  return text;
-}
-
-function readEndpoint(text: string, policy: EndpointPolicy): URL {
-  try {
-    return parseEndpoint(text, policy);
-  } catch (err) {
-    if (err instanceof TypeError) throw new Problem(400, 'malformed request', err.message);
-    throw err;
-  }
+  return secret;
 }
 
 function readDataVersion(value: unknown): DataVersion | undefined {

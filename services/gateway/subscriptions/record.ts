@@ -1,4 +1,5 @@
 import { v5 as nameBasedUuid } from 'uuid';
+import type { Caller } from '../access/caller.js';
 import type { ResourceFilter } from './resource.js';
 
 /** Names of the members in `data.values`: new ones, old ones, or both sets in every value. */
@@ -15,7 +16,9 @@ export interface SubscriptionRecord {
   endpointUri: string;
   /** Absent: the gateway's own default. */
   dataVersion?: DataVersion;
-  /** Address it was made from: whose it is while there is no authentication. */
+  /** Key that pushes are signed with (`whsec_…`); never shown. Absent: they are not signed. */
+  secret?: string;
+  /** Whose it is: the token it was made with (`token:<name>`), without authentication the address it was made from. */
   owner: string;
   /** RFC 3339, UTC. */
   createdAt: string;
@@ -34,8 +37,13 @@ const NAMESPACE = '6f1a3c0e-0d52-4c5e-9d0e-2d6a6f6f1b57';
 
 /**
  * The id of a subscription follows from what it is, so that the same endpoint and resource are one subscription,
- * whoever makes it and however often.
+ * however often it is made. Callers who have shown who they are do not share one; an address is no such proof, and a
+ * consumer's changes with each restart.
  */
-export function subscriptionId(scope: string, filter: ResourceFilter, endpoint: URL): string {
-  return nameBasedUuid(JSON.stringify([scope, filter.node, filter.path, endpoint.href]), NAMESPACE);
+export function subscriptionId(
+  scope: string,
+  { filter, endpoint, caller }: { filter: ResourceFilter; endpoint: URL; caller: Caller },
+): string {
+  const what = [scope, filter.node, filter.path, endpoint.href, ...(caller.isAuthenticated ? [caller.owner] : [])];
+  return nameBasedUuid(JSON.stringify(what), NAMESPACE);
 }

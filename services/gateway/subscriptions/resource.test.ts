@@ -7,8 +7,24 @@ describe('parseResource', () => {
     ['/cluster/node/*/sync/sync-status', '*', '/sync/sync-status'],
     ['/cluster/node/n1/ptp', 'n1', '/sync/ptp-status'],
     ['/cluster/node/n1/clock', 'n1', '/sync/sync-status'],
+    ['/cluster/node/n1/sync/ptp-status/clock-class', 'n1', '/sync/ptp-status/ptp-clock-class-change'],
+    ['/cluster/node/n1/sync/ptp-status/ptp-clock-class-change', 'n1', '/sync/ptp-status/ptp-clock-class-change'],
+    ['/cluster/node/sync/sync', 'sync', '/sync'],
   ])('reads %s', (text, node, path) => {
     expect(parseResource(text)).toEqual({ node, path });
+    expect(parseResource(text, 'own.example')).toEqual({ node, path });
+  });
+
+  it.each([
+    ['/cluster/node/./sync/ptp-status/lock-state', '/sync/ptp-status/lock-state'],
+    ['/cluster/node/./sync', '/sync'],
+    ['/cluster/node/./ptp', '/sync/ptp-status'],
+    ['/cluster/node/sync/ptp-status/lock-state', '/sync/ptp-status/lock-state'],
+    ['/cluster/node/sync', '/sync'],
+    ['/cluster/node/clock', '/sync/sync-status'],
+  ])('reads %s as the own node, where that is known', (text, path) => {
+    expect(parseResource(text, 'own.example')).toEqual({ node: 'own.example', path });
+    expect(() => parseResource(text)).toThrow(/NODE_NAME/);
   });
 
   it.each([
@@ -23,6 +39,8 @@ describe('parseResource', () => {
     '/cluster/node/n_1/sync',
     '/cluster/node/>/sync',
     '/cluster/node/n1/sync/*',
+    '/cluster/node/../sync',
+    '/cluster/node/.',
   ])('refuses %p and names the resources', (text) => {
     expect(() => parseResource(text)).toThrow(NotAResource);
   });

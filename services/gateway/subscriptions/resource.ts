@@ -4,8 +4,12 @@ import { nodeToken } from '../../shared/subjects.js';
 /** Every event resource of a node: `/sync/ptp-status/lock-state` … */
 export const RESOURCES: readonly string[] = Object.values(bus.resources).map(({ path }) => path);
 
-/** Short forms that consumers' documents know. */
-const ALIASES: Record<string, string> = { '/ptp': '/sync/ptp-status', '/clock': '/sync/sync-status' };
+/** Other names that consumers' documents know: short forms, and the clock class as O-RAN and later releases call it. */
+const ALIASES: Record<string, string> = {
+  '/ptp': '/sync/ptp-status',
+  '/clock': '/sync/sync-status',
+  '/sync/ptp-status/clock-class': bus.resources.clockClass.path,
+};
 
 /** Which events somebody wants. */
 export interface ResourceFilter {
@@ -21,23 +25,34 @@ export class NotAResource extends Error {
 }
 
 /**
- * Reads `/cluster/node/<node or *>/<path>`. Paths match by whole segments. Throws NotAResource.
+ * Reads `/cluster/node/<node or *>/<path>`. The own node may be written as `.`, or left out
+ * (`/cluster/node/sync/…`: what is left when an HTTP client squashes the `.` of a URL). Paths match by whole segments.
+ * Throws NotAResource.
  * @param text as a client wrote it
+ * @param ownNode node the gateway runs on, where it knows
  */
-export function parseResource(text: string): ResourceFilter {
-  const [, node, rest] = /^\/cluster\/node\/([^/]+)(\/.+)$/.exec(text) ?? [];
-  if (node === undefined || rest === undefined)
+export function parseResource(text: string, ownNode?: string): ResourceFilter {
+  const [, address] = /^\/cluster\/node(\/.+)$/.exec(text) ?? [];
+  if (address === undefined) throw new NotAResource(`"${text}" is no resource; ${examples('<node>')}`);
+  const [, node, rest] = /^\/([^/]+)(\/.+)$/.exec(address) ?? [];
+  const path = pathOf(rest);
+  if (node !== undefined && path !== undefined) {
+    if (node === '.') return { node: known(ownNode), path };
+    if (node !== '*') checkNode(node);
+    return { node, path };
+  }
+  const ownPath = pathOf(address);
+  if (ownPath !== undefined) return { node: known(ownNode), path: ownPath };
+  if (node === undefined || rest === undefined) {
     throw new NotAResource(`"${text}" is no resource; ${examples('<node>')}`);
-  if (node !== '*') checkNode(node);
-  const path = ALIASES[rest] ?? rest;
-  if (resourcesBelow(path).length === 0) throw new NotAResource(`there is no "${rest}" of a node; ${examples(node)}`);
-  return { node, path };
+  }
+  throw new NotAResource(`there is no "${rest}" of a node; ${examples(node)}`);
 }
 
 /** Reads an exact resource of one node. Throws NotAResource, which names the resources below a sub-tree. */
-export function parseExactResource(text: string): ResourceFilter {
-  const filter = parseResource(text);
-  if (filter.node === '*') throw new NotAResource(`ask one node at a time; ${examples('<node>')}`);
+export function parseExactResource(text: string, ownNode?: string): ResourceFilter {
+  const filter = parseResource(text, ownNode);
+  if (filter.node === '*') throw new NotAResource(`one node at a time; ${examples('<node>')}`);
   if (!RESOURCES.includes(filter.path)) {
     throw new NotAResource(
       `"${text}" is above several resources: ${addresses(filter.node, resourcesBelow(filter.path))}`,
@@ -57,6 +72,17 @@ export function matchingKeys(node: string, path: string): string[] {
     keys.push(`${node} ${above}`, `* ${above}`);
   }
   return keys;
+}
+
+/** The path that a text stands for, if it or anything below it is a resource. */
+function pathOf(text: string | undefined): string | undefined {
+  const path = ALIASES[text ?? ''] ?? text;
+  return path !== undefined && resourcesBelow(path).length > 0 ? path : undefined;
+}
+
+function known(ownNode: string | undefined): string {
+  if (ownNode !== undefined) return ownNode;
+  throw new NotAResource(`this gateway stands on no node of its own (NODE_NAME), name the node; ${examples('<node>')}`);
 }
 
 /**

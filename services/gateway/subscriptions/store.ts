@@ -1,6 +1,7 @@
 import { JetStreamApiCodes, JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import { bus } from '../../shared/contract/bus.js';
+import { readBucket } from '../bucket.js';
 import type { SubscriptionRecord } from './record.js';
 
 /** The subscriptions of one scope in the bucket ptp_subscriptions, key `<scope>.<id>`. */
@@ -17,20 +18,8 @@ export class SubscriptionStore {
 
   /** Reads them all; throws when the broker went away in between. */
   async load(): Promise<SubscriptionRecord[]> {
-    const keys = `${this.#scope}.>`;
-    const records: SubscriptionRecord[] = [];
-    let entries = 0;
-    for await (const entry of await this.#bucket.history({ key: keys })) {
-      entries += 1;
-      if (entry.operation === 'PUT') records.push(entry.json<SubscriptionRecord>());
-    }
-    // An interrupted read ends like a complete one, and a subscription that is not loaded is one that gets nothing.
-    const { state } = await this.#jsm.streams.info(`KV_${bus.buckets.subscriptions}`, {
-      subjects_filter: `$KV.${bus.buckets.subscriptions}.${keys}`,
-    });
-    const stored = Object.keys(state.subjects ?? {}).length;
-    if (entries !== stored) throw new Error(`read ${entries} of ${stored} subscriptions`);
-    return records;
+    const where = { name: bus.buckets.subscriptions, keys: `${this.#scope}.>` };
+    return [...(await readBucket<SubscriptionRecord>(this.#bucket, this.#jsm, where)).values()];
   }
 
   /** Stores a new one, or gives back the one that is there: an earlier attempt may have been stored unseen. */

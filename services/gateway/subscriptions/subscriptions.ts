@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { lookup } from 'node:dns/promises';
+import type { Caller } from '../access/caller.js';
 import type { Deliverer } from '../delivery/deliverer.js';
 import type { Tail } from '../delivery/tail.js';
-import { literalAddress } from '../endpoints/policy.js';
+import { Quota, type QuotaLimits } from './quota.js';
 import { subscriptionId, type DataVersion, type SubscriptionRecord } from './record.js';
 import type { ResourceFilter } from './resource.js';
 import type { SubscriptionStore } from './store.js';
@@ -24,8 +24,9 @@ export interface SubscribeRequest {
   endpointUri: string;
   endpoint: URL;
   dataVersion: DataVersion | undefined;
-  /** The client's address. */
-  owner: string;
+  /** Key that pushes are signed with (`whsec_…`). */
+  secret: string | undefined;
+  caller: Caller;
 }
 
 interface Deps {
@@ -34,6 +35,7 @@ interface Deps {
   deliverer: Deliverer;
   tail: Tail;
   now: () => number;
+  limits: QuotaLimits;
   /** A new subscription is sent the current states first (`INITIAL_NOTIFICATION`). */
   sendsInitialStates: boolean;
 }
@@ -45,14 +47,24 @@ export class Subscriptions {
   /** One change of an id at a time. */
   readonly #changes = new Map<string, Promise<unknown>>();
 
+  readonly #quota: Quota;
+
   /** @param loaded what the bucket held; the caller has the deliverer serve them */
   constructor(deps: Deps, loaded: SubscriptionRecord[]) {
     this.#deps = deps;
+    this.#quota = new Quota(
+      deps.limits,
+      loaded.map(({ owner }) => owner),
+    );
     for (const record of loaded) this.#records.set(record.id, record);
   }
 
   get size(): number {
     return this.#records.size;
+  }
+
+  all(): SubscriptionRecord[] {
+    return [...this.#records.values()];
   }
 
   /** Throws UnknownSubscription. */
@@ -62,9 +74,15 @@ export class Subscriptions {
     return record;
   }
 
-  /** The subscription for this endpoint and resource: the existing one, or a new one, stored and served. */
+  /** Throws TooMany when the request would be one subscription too many. */
+  checkRoom(request: SubscribeRequest): void {
+    const isThere = this.#records.has(subscriptionId(this.#deps.scope, request));
+    if (!isThere) this.#quota.check(request.caller.owner);
+  }
+
+  /** The subscription for this endpoint and resource: the existing one, or a new one, stored and served. Throws TooMany. */
   create(request: SubscribeRequest): Promise<SubscriptionRecord> {
-    const id = subscriptionId(this.#deps.scope, request.filter, request.endpoint);
+    const id = subscriptionId(this.#deps.scope, request);
     return this.#oneAtATime(id, async () => {
       const existing = this.#records.get(id);
       const record = existing === undefined ? await this.#add(id, request) : await this.#renew(existing, request);
@@ -77,7 +95,8 @@ export class Subscriptions {
   ping(id: string): Promise<void> {
     return this.#oneAtATime(id, async () => {
       const record = this.get(id);
-      if (record.disabledAt !== undefined) await this.#renew(record, { dataVersion: record.dataVersion });
+      if (record.disabledAt !== undefined)
+        await this.#renew(record, { dataVersion: record.dataVersion, secret: record.secret });
       this.#deps.deliverer.sendStates(id);
     });
   }
@@ -98,33 +117,18 @@ export class Subscriptions {
   /** Throws UnknownSubscription. When it resolves, nothing is sent to the endpoint for it any more. */
   delete(id: string): Promise<void> {
     return this.#oneAtATime(id, async () => {
-      this.get(id);
+      const { owner } = this.get(id);
       await available(this.#deps.store.delete(id));
       this.#records.delete(id);
+      this.#quota.giveBack(owner);
       await this.#deps.deliverer.remove(id);
     });
   }
 
-  /**
-   * Those made from an address, and those whose endpoint's host is it or resolves to it. The reference consumer
-   * deletes "all" subscriptions on its own initiative: it must not empty a shared gateway.
-   */
-  async ownedBy(address: string): Promise<SubscriptionRecord[]> {
-    const hosts = new Map<string, Promise<boolean>>();
-    const isOwn = async ({ owner, endpointUri }: SubscriptionRecord): Promise<boolean> => {
-      if (owner === address) return true;
-      const { hostname } = new URL(endpointUri);
-      const resolves = hosts.get(hostname) ?? resolvesTo(hostname, address);
-      hosts.set(hostname, resolves);
-      return resolves;
-    };
-    const records = [...this.#records.values()];
-    const own = await Promise.all(records.map(isOwn));
-    return records.filter((_, i) => own[i]);
-  }
-
   async #add(id: string, request: SubscribeRequest): Promise<SubscriptionRecord> {
     const { store, deliverer, tail, now } = this.#deps;
+    const { owner } = request.caller;
+    this.#quota.take(owner);
     const record = await available(
       store.create({
         id,
@@ -132,13 +136,17 @@ export class Subscriptions {
         filter: request.filter,
         endpointUri: request.endpointUri,
         ...(request.dataVersion && { dataVersion: request.dataVersion }),
-        owner: request.owner,
+        ...(request.secret && { secret: request.secret }),
+        owner,
         createdAt: new Date(now()).toISOString(),
         start: tail.position,
         stream: tail.stream,
         incarnation: randomUUID(),
       }),
-    );
+    ).catch((err: unknown) => {
+      this.#quota.giveBack(owner);
+      throw err;
+    });
     this.#records.set(id, record);
     deliverer.add(record, [tail.position, {}]);
     return record;
@@ -146,11 +154,12 @@ export class Subscriptions {
 
   async #renew(
     existing: SubscriptionRecord,
-    { dataVersion }: Pick<SubscribeRequest, 'dataVersion'>,
+    { dataVersion, secret = existing.secret }: Pick<SubscribeRequest, 'dataVersion' | 'secret'>,
   ): Promise<SubscriptionRecord> {
-    if (existing.dataVersion === dataVersion && existing.disabledAt === undefined) return existing;
+    const isSame = existing.dataVersion === dataVersion && existing.secret === secret;
+    if (isSame && existing.disabledAt === undefined) return existing;
     const { dataVersion: _, disabledAt, ...rest } = existing;
-    const record = { ...rest, ...(dataVersion && { dataVersion }) };
+    const record = { ...rest, ...(dataVersion && { dataVersion }), ...(secret && { secret }) };
     await available(this.#deps.store.put(record));
     this.#records.set(record.id, record);
     if (disabledAt === undefined) this.#deps.deliverer.update(record);
@@ -178,16 +187,5 @@ async function available<T>(write: Promise<T>): Promise<T> {
     return await write;
   } catch (err) {
     throw new Unavailable('the broker did not take the change', { cause: err });
-  }
-}
-
-async function resolvesTo(hostname: string, address: string): Promise<boolean> {
-  const literal = literalAddress(hostname);
-  if (literal !== undefined) return literal === address;
-  try {
-    const addresses = await lookup(hostname, { all: true });
-    return addresses.some((found) => found.address === address);
-  } catch {
-    return false;
   }
 }

@@ -1,0 +1,34 @@
+import { Registry } from 'prom-client';
+import { CneMetrics } from './cneMetrics.js';
+
+describe('cne_* metrics', () => {
+  it('have a series for each address, and one for all beyond the first thousand', async () => {
+    const registry = new Registry();
+    const metrics = new CneMetrics(registry);
+    for (let n = 0; n < 1_002; n += 1) metrics.read(`/cluster/node/n${n}/sync/ptp-status/lock-state`);
+    metrics.read('/cluster/node/n7/sync/ptp-status/lock-state');
+    metrics.read(undefined);
+    const text = await registry.metrics();
+    expect(text).toContain(
+      'cne_transport_events_received{address="/cluster/node/n7/sync/ptp-status/lock-state",status="success"} 2',
+    );
+    expect(text).toContain('cne_transport_events_received{address="other",status="success"} 2');
+    expect(text).toContain('cne_transport_events_received{address="other",status="failed"} 1');
+    expect(text.match(/^cne_transport_events_received\{/gm)).toHaveLength(1_002);
+  });
+
+  it('do not count what was ended by us as a failure of the consumer', async () => {
+    const registry = new Registry();
+    const metrics = new CneMetrics(registry);
+    metrics.attempted('/a', { kind: 'stopped' });
+    metrics.attempted('/a', { kind: 'settled' });
+    metrics.attempted('/a', { kind: 'failed', reason: 'answered 500' });
+    metrics.ended('/a', { kind: 'delivered', attempts: 2 });
+    metrics.ended('/a', { kind: 'too old' });
+    const text = await registry.metrics();
+    for (const name of ['cne_events_received', 'cne_events_ack']) {
+      expect(text).toContain(`${name}{type="/a",status="success"} 1`);
+      expect(text).toContain(`${name}{type="/a",status="failed"} 1`);
+    }
+  });
+});

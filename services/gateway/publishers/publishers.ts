@@ -1,0 +1,207 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { JetStreamApiCodes, JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { Kvm, type KV } from '@nats-io/kv';
+import { validate as isUuid } from 'uuid';
+import { jetStream, type NatsConnection } from '../../shared/broker.js';
+import type { Clock } from '../../shared/clock.js';
+import { bus } from '../../shared/contract/bus.js';
+import { BadEvent, decodeEvent, encodeEvent, makeEvent } from '../../shared/event.js';
+import type { EventData, NodeState } from '../../shared/messages.js';
+import { eventSubject, nodeToken, resourceAddress } from '../../shared/subjects.js';
+import { readBucket } from '../bucket.js';
+import type { ResourceFilter } from '../subscriptions/resource.js';
+import { Unavailable } from '../subscriptions/subscriptions.js';
+import { readNativeEvent } from './nativeEvent.js';
+import { publisherId, type Publisher, type PublisherRecord } from './record.js';
+
+/** An id that names no publisher. */
+export class UnknownPublisher extends Error {
+  override name = 'UnknownPublisher';
+}
+
+/** A node that has a collector: nobody else publishes its states. */
+export class HasCollector extends Error {
+  override name = 'HasCollector';
+}
+
+/** Somebody else published the same resource each time we tried. */
+export class Contended extends Error {
+  override name = 'Contended';
+}
+
+/** What a client asked for, already checked: an exact resource of one node. */
+export interface PublisherRequest {
+  resource: string;
+  filter: ResourceFilter;
+  endpointUri: string | null;
+  owner: string;
+}
+
+interface Deps {
+  js: JetStreamClient;
+  jsm: JetStreamManager;
+  /** ptp_states: what collectors publish. */
+  states: KV;
+  /** ptp_publishers: what was made over REST. */
+  publishers: KV;
+  scope: string;
+  now: () => number;
+}
+
+const PUBLISH_ATTEMPTS = 5;
+const TYPES = new Map<string, string>(Object.values(bus.resources).map(({ path, type }) => [path, type]));
+
+/** Who publishes on the bus: the collectors, one publisher per node and resource, and those made over REST. */
+export class Publishers {
+  readonly #deps: Deps;
+  #listing: Promise<Publisher[]> | undefined;
+
+  constructor(deps: Deps) {
+    this.#deps = deps;
+  }
+
+  /** All of them; callers at the same time share one reading. Throws Unavailable. */
+  list(): Promise<Publisher[]> {
+    this.#listing ??= this.#read().finally(() => (this.#listing = undefined));
+    return this.#listing;
+  }
+
+  /** Throws UnknownPublisher. */
+  async get(id: string): Promise<Publisher> {
+    const publisher = (await this.list()).find((one) => one.id === id);
+    if (publisher === undefined) throw unknown(id);
+    return publisher;
+  }
+
+  /** Those made over REST. */
+  async made(): Promise<PublisherRecord[]> {
+    const { jsm, publishers, scope } = this.#deps;
+    const where = { name: bus.buckets.publishers, keys: `${scope}.>` };
+    return [...(await answered(readBucket<PublisherRecord>(publishers, jsm, where))).values()];
+  }
+
+  /** One that was made over REST. Throws HasCollector for a collector's, UnknownPublisher. */
+  async madeOne(id: string): Promise<PublisherRecord> {
+    const entry = isUuid(id) ? await answered(this.#deps.publishers.get(this.#key(id))) : null;
+    if (entry?.operation === 'PUT') return entry.json<PublisherRecord>();
+    throw hasCollector((await this.get(id)).resource);
+  }
+
+  /** The publisher of a resource: the existing one or a new one. Throws HasCollector. */
+  async create({ resource, filter, endpointUri, owner }: PublisherRequest): Promise<PublisherRecord> {
+    const { node, path } = filter;
+    await this.#checkIsFree(node);
+    const id = publisherId(node, path);
+    const createdAt = new Date(this.#deps.now()).toISOString();
+    const record: PublisherRecord = { id, resource, node, path, endpointUri, owner, createdAt };
+    try {
+      await answered(this.#deps.publishers.create(this.#key(id), JSON.stringify(record)));
+      return record;
+    } catch (err) {
+      if (isConflict(err)) return this.madeOne(id);
+      throw err;
+    }
+  }
+
+  async delete({ id }: PublisherRecord): Promise<void> {
+    await answered(this.#deps.publishers.delete(this.#key(id)));
+  }
+
+  /**
+   * Puts a v1 native event on the bus as the next event of the publisher's resource. Throws NotAnEvent, HasCollector,
+   * Contended.
+   */
+  async publish({ node, path }: PublisherRecord, body: Record<string, unknown>): Promise<void> {
+    await this.#checkIsFree(node);
+    const event = readNativeEvent(body, { node, path, type: TYPES.get(path) ?? '' }, this.#deps.now());
+    for (let attempt = 1; attempt <= PUBLISH_ATTEMPTS; attempt += 1) {
+      if (await this.#publishNext(node, path, event)) return;
+    }
+    throw new Contended(`others are publishing ${resourceAddress(node, path)} at the same time`);
+  }
+
+  /** False when another event of the resource came in between. */
+  async #publishNext(node: string, path: string, { time, data }: { time: string; data: EventData }): Promise<boolean> {
+    const { js, jsm, now } = this.#deps;
+    const subject = eventSubject(node, path);
+    const source = resourceAddress(node, path);
+    // Of the stream's leader: what a replica answers may be old.
+    const last = await answered(jsm.streams.getMessage(bus.streams.events, { last_by_subj: subject }));
+    const event = makeEvent({
+      id: randomUUID(),
+      source,
+      type: TYPES.get(path) ?? '',
+      time,
+      sequence: String((last && sequenceOf(last.data, source)) ?? now()),
+      traceparent: `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-00`,
+      data,
+    });
+    try {
+      const expect = { lastSubjectSequence: last?.seq ?? 0 };
+      await answered(js.publish(subject, encodeEvent(event), { msgID: event.id, expect }));
+      return true;
+    } catch (err) {
+      if (isConflict(err)) return false;
+      throw err;
+    }
+  }
+
+  async #read(): Promise<Publisher[]> {
+    const { jsm, states } = this.#deps;
+    const nodes = await answered(readBucket<NodeState>(states, jsm, { name: bus.buckets.states, keys: '>' }));
+    const collectors = [...nodes.values()].flatMap(({ node, resources }) =>
+      resources.map(({ resource: path }) => ({
+        id: publisherId(node, path),
+        resource: resourceAddress(node, path),
+        endpointUri: null,
+      })),
+    );
+    const known = new Set(collectors.map(({ id }) => id));
+    return [...collectors, ...(await this.made()).filter(({ id }) => !known.has(id))];
+  }
+
+  async #checkIsFree(node: string): Promise<void> {
+    const entry = await answered(this.#deps.states.get(nodeToken(node)));
+    if (entry?.operation === 'PUT') throw hasCollector(resourceAddress(node, ''));
+  }
+
+  #key(id: string): string {
+    return `${this.#deps.scope}.${id}`;
+  }
+}
+
+export async function openPublishers(broker: NatsConnection, scope: string, clock: Clock): Promise<Publishers> {
+  const { js, jsm } = await jetStream(broker);
+  const kvm = new Kvm(js);
+  const states = await kvm.open(bus.buckets.states, { allow_direct: true });
+  const publishers = await kvm.open(bus.buckets.publishers, { allow_direct: true });
+  return new Publishers({ js, jsm, states, publishers, scope, now: () => clock.now() });
+}
+
+/** The sequence after the last event's, or undefined when the last message was no event. */
+function sequenceOf(data: Uint8Array, source: string): bigint | undefined {
+  try {
+    return BigInt(decodeEvent(data, source).sequence) + 1n;
+  } catch (err) {
+    if (err instanceof BadEvent) return undefined;
+    throw err;
+  }
+}
+
+/** Throws Unavailable when the broker did not answer; that somebody was faster is an answer. */
+async function answered<T>(asked: Promise<T>): Promise<T> {
+  try {
+    return await asked;
+  } catch (err) {
+    if (isConflict(err)) throw err;
+    throw new Unavailable('the broker did not answer', { cause: err });
+  }
+}
+
+const isConflict = (err: unknown): boolean =>
+  err instanceof JetStreamApiError && err.code === JetStreamApiCodes.StreamWrongLastSequence;
+
+const hasCollector = (address: string): HasCollector =>
+  new HasCollector(`${address} is published by the node's own collector, and by nobody else`);
+
+const unknown = (id: string): UnknownPublisher => new UnknownPublisher(`there is no publisher "${id}"`);

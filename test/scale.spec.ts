@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs';
+import { startBroker, type Broker } from './support/broker.js';
+import { startConsumer, type Consumer } from './support/consumer.js';
+import { eventually } from './support/eventually.js';
+import { freePort } from './support/ports.js';
+import { startPublisher } from './support/publisher.js';
+import { spawnGateway, subscribe } from './support/services.js';
+
+const SUBSCRIPTIONS = 10_000;
+const AT_ONCE = 32;
+const LOCK_STATE = '/sync/ptp-status/lock-state';
+
+/** Runs `work` for every number, so many at a time. */
+async function forAll(count: number, work: (i: number) => Promise<void>): Promise<number> {
+  const startedMs = performance.now();
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return Math.round(performance.now() - startedMs);
+}
+
+/** Resident set of a process in kB. */
+const residentKb = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+
+describe(`${SUBSCRIPTIONS} subscriptions`, () => {
+  let broker: Broker;
+  let consumer: Consumer;
+
+  beforeAll(async () => {
+    broker = await startBroker();
+    consumer = await startConsumer();
+  });
+  afterAll(async () => {
+    await consumer.close();
+    await broker.close();
+  });
+
+  it('are made, loaded again after a restart, served and deleted, each once', async () => {
+    const port = await freePort();
+    const vars = { INITIAL_NOTIFICATION: 'false', MAX_SUBSCRIPTIONS_PER_CALLER: '20000', API_RATE: '100000' };
+    let gateway = await spawnGateway(broker.url, port, vars);
+    const baseKb = residentKb(gateway.pid);
+    const list = async (): Promise<{ id: string }[]> =>
+      (await fetch(`${gateway.api}/subscriptions`)).json() as Promise<{ id: string }[]>;
+
+    const subscribeMs = await forAll(SUBSCRIPTIONS, async (i) => {
+      const answer = await subscribe(gateway.api, `/cluster/node/n${i}${LOCK_STATE}`, consumer.url);
+      if (answer.status !== 201) throw new Error(`${answer.status}: ${await answer.text()}`);
+      await answer.arrayBuffer();
+    });
+    expect(await list()).toHaveLength(SUBSCRIPTIONS);
+    const fullKb = residentKb(gateway.pid);
+
+    await gateway.kill('SIGTERM');
+    const restartedMs = performance.now();
+    gateway = await spawnGateway(broker.url, port, vars);
+    const restartMs = Math.round(performance.now() - restartedMs);
+    const afterRestartKb = residentKb(gateway.pid);
+    const subscriptions = await list();
+    expect(new Set(subscriptions.map(({ id }) => id)).size).toBe(SUBSCRIPTIONS);
+
+    const publisher = await startPublisher(broker.url);
+    await publisher.lockState('n77', 'LOCKED', 1);
+    await publisher.lockState('n9999', 'LOCKED', 2);
+    await eventually(() => consumer.accepted.length === 2);
+    await publisher.close();
+
+    const deletedMs = performance.now();
+    const deleted = await fetch(`${gateway.api}/subscriptions`, { method: 'DELETE' });
+    const deleteMs = Math.round(performance.now() - deletedMs);
+    expect(await deleted.json()).toEqual({ status: 'deleted all subscriptions' });
+    expect(await list()).toEqual([]);
+    await gateway.kill('SIGTERM');
+
+    const perSubscription = (kb: number): number => Math.round(((kb - baseKb) * 1024) / SUBSCRIPTIONS);
+    process.stdout.write(
+      `scale: ${JSON.stringify({ subscribeMs, restartMs, deleteMs, baseKb, bytesEach: perSubscription(fullKb), bytesEachAfterRestart: perSubscription(afterRestartKb) })}\n`,
+    );
+  }, 180_000);
+});
