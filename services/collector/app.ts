@@ -54,6 +54,7 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
     },
   });
   let isReady = false;
+  let states: StateWriter | undefined;
 
   const operate = new Koa().use(operations(registry, () => isReady).routes()).callback();
   const http = await listen((request, response) => void operate(request, response), {
@@ -70,6 +71,7 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
     clock,
     counts,
     onChanges: (changes, at) => publication.publish(changes, at),
+    onRoles: () => states?.save(),
     onOnlySummaries: (whose) => {
       log.warn(
         whose,
@@ -105,6 +107,7 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
   };
   const socket = new EventSocket(config.eventSocket, { onLines: intake.onLines, onConnections }, { clock, log });
   await socket.listen();
+  askReplay();
   life.onStop('event socket', () => socket.close());
 
   declareOpenshiftMetrics(registry, () => samplesOf(clocks, names, clock.monotonic()));
@@ -117,7 +120,6 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
   const stopping = new AbortController();
   const ensure = (): Promise<void> => ensureStreams(jsm, config.streams, { log, signal: stopping.signal });
   life.onStop('streams', () => stopping.abort());
-  const states = new StateWriter({ js, nodeName, clock, log, value: () => publication.nodeState(clock.now()) });
   const connection = watchConnection(broker, () => outbox.retryNow());
   const outbox = new Outbox({
     clock,
@@ -133,7 +135,7 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
     }),
     onStored: (event) => {
       publication.onStored(event);
-      states.save();
+      states?.save();
     },
     onDropped: (event, reason) => {
       publication.onDropped(event);
@@ -150,7 +152,9 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
   await aliases;
   publication.open(outbox, remembered, intake.now());
   intake.passTime();
-  life.onStop('state', () => states.close());
+  const writer = new StateWriter({ js, nodeName, clock, log, value: () => publication.nodeState(clock.now()) });
+  states = writer;
+  life.onStop('state', () => writer.close());
   life.onStop('outbox', async () => {
     outbox.retryNow();
     await Promise.race([outbox.drained(), pause(DRAIN_MS, undefined, { ref: false })]);
