@@ -209,6 +209,19 @@ const ask = async (path: string) => {
   }
 };
 
+describe('an offset beyond what a double holds', () => {
+  it('is published to the last digit, and never in exponent form', async () => {
+    await start();
+    await collector.feed(
+      await collector.connect(),
+      'ptp4l[1.1]: [ptp4l.0.config] master offset -1676543210123456789 s0 freq +0 path delay 300',
+    );
+    await collector.stop();
+    const [event] = await readEventLog(broker.url);
+    expect(event?.event.data?.values.map(({ value }) => value)).toEqual(['FREERUN', '-1676543210123456789']);
+  });
+});
+
 describe('the query service', () => {
   it('knows nothing before the first line, and the state as of now afterwards', async () => {
     await start();

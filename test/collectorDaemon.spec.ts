@@ -84,15 +84,16 @@ describe('a collector that knows where the daemon answers', () => {
     expect((await addresses())[0]).toBe('ens1fx/master');
   });
 
-  it('asks for the present state on every connection and on CMD RESTART, and reads the files again', async () => {
+  it('asks for the present state at start, on every connection and on CMD RESTART, and reads the files again', async () => {
     await start();
-    const connection = await collector.connect();
     await eventually(() => timesAsked('/emit-logs') === 1);
-    await collector.connect();
+    const connection = await collector.connect();
     await eventually(() => timesAsked('/emit-logs') === 2);
+    await collector.connect();
+    await eventually(() => timesAsked('/emit-logs') === 3);
     files.writeConfig('ptp4l.1.config', '#profile: oc\n[ens5f0]\n');
     await collector.feed(connection, 'CMD RESTART', offset(2).replace('ptp4l.0', 'ptp4l.1'));
     expect(await collector.linesRead('used')).toBe(2);
-    await eventually(() => timesAsked('/emit-logs') === 3);
+    await eventually(() => timesAsked('/emit-logs') === 4);
   });
 });

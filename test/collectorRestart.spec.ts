@@ -66,6 +66,16 @@ async function current(path: string): Promise<CurrentState> {
   }
 }
 
+async function savedState(): Promise<NodeState | undefined> {
+  const client = await connect({ servers: broker.url });
+  try {
+    const kv = await new Kvm(client).open('ptp_states');
+    return (await kv.get(nodeToken(NODE)))?.json<NodeState>();
+  } finally {
+    await client.close();
+  }
+}
+
 async function changeSaved(change: (state: NodeState) => NodeState): Promise<void> {
   const client = await connect({ servers: broker.url });
   const kv = await new Kvm(client).open('ptp_states');
@@ -124,6 +134,11 @@ describe('a collector that is started again', () => {
     await hear(LISTENING.replace('UNCALIBRATED', 'INITIALIZING'));
     // The source of the offset and the role are known from before.
     expect((await eventsOnTheBus()).slice(2)).toEqual(['lock-state HOLDOVER(17)', 'sync-state HOLDOVER']);
+  });
+
+  it('remembers a role that came without an event, also when it was killed', async () => {
+    await collector.feed(await collector.connect(), SLAVE);
+    await eventually(async () => (await savedState())?.ports[0]?.role === 'SLAVE');
   });
 
   it('ends a holdover at its time, as if it had never been away', async () => {

@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
 import Koa from 'koa';
-import { connectBroker, jetStream, type NatsConnection } from '../shared/broker.js';
 import { listen, operations } from '../shared/http.js';
 import type { Deps } from '../shared/service.js';
-import { ensureStreams } from '../shared/streams.js';
+import { joinBus, type Bus } from './bus.js';
 import type { CollectorConfig } from './config.js';
 import { ConfigReader } from './configReader.js';
 import { ConfigWatcher } from './configWatcher.js';
@@ -14,19 +12,13 @@ import { Intake } from './intake.js';
 import { LineCounts } from './lineCounts.js';
 import { declareMetrics, vouchSamples } from './metrics.js';
 import { declareOpenshiftMetrics } from './openshift.js';
-import { Outbox } from './outbox.js';
 import { Publication } from './publication.js';
-import { createSender } from './publish.js';
 import { serveQueries } from './query.js';
 import { currentState } from './records.js';
 import { samplesOf } from './series.js';
 import { EventSocket } from './socket.js';
 import { NodeClocks } from './state/nodeClocks.js';
-import { readRemembered, StateWriter } from './stateStore.js';
 import { StateTimes } from './stateTimes.js';
-
-/** Time that the outbox has to empty itself when the collector stops. */
-const DRAIN_MS = 2_500;
 
 /**
  * Starts the collector of one node: the daemon's lines in, events out. Opens the edges and joins them to the core.
@@ -54,6 +46,7 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
     },
   });
   let isReady = false;
+  let bus: Bus | undefined;
 
   const operate = new Koa().use(operations(registry, () => isReady).routes()).callback();
   const http = await listen((request, response) => void operate(request, response), {
@@ -70,6 +63,7 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
     clock,
     counts,
     onChanges: (changes, at) => publication.publish(changes, at),
+    onRoles: () => bus?.save(),
     onOnlySummaries: (whose) => {
       log.warn(
         whose,
@@ -105,6 +99,7 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
   };
   const socket = new EventSocket(config.eventSocket, { onLines: intake.onLines, onConnections }, { clock, log });
   await socket.listen();
+  askReplay();
   life.onStop('event socket', () => socket.close());
 
   declareOpenshiftMetrics(registry, () => samplesOf(clocks, names, clock.monotonic()));
@@ -112,54 +107,12 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
   metrics.watchStates(() => stateTimes.samples(clock.monotonic(), (name) => clocks.configs.has(name)));
   metrics.watchVouching(() => vouchSamples(clocks, intake.now(), config.staleAfterMs));
 
-  const broker = await connectBroker(config.broker, `collector ${nodeName}`, deps);
-  const { js, jsm } = await jetStream(broker);
-  const stopping = new AbortController();
-  const ensure = (): Promise<void> => ensureStreams(jsm, config.streams, { log, signal: stopping.signal });
-  life.onStop('streams', () => stopping.abort());
-  const states = new StateWriter({ js, nodeName, clock, log, value: () => publication.nodeState(clock.now()) });
-  const connection = watchConnection(broker, () => outbox.retryNow());
-  const outbox = new Outbox({
-    clock,
-    limit: config.outboxSize,
-    send: createSender({
-      js,
-      jsm,
-      clock,
-      log,
-      isConnected: () => connection.isUp,
-      onNoStream: () => void ensure(),
-      onPublished: (seconds) => metrics.publishSeconds.observe(seconds),
-    }),
-    onStored: (event) => {
-      publication.onStored(event);
-      states.save();
-    },
-    onDropped: (event, reason) => {
-      publication.onDropped(event);
-      metrics.dropped.inc({ reason });
-      log.warn({ id: event.id, subject: event.subject, reason }, 'event dropped');
-    },
-  });
-  metrics.watchOutbox(() => outbox.depth);
-
-  await ensure();
-  const remembered = await readRemembered(nodeName, { js, jsm, log, signal: stopping.signal });
-  if (remembered === undefined) return;
-  // The names of the first events are those of the daemon, if it answers at all.
-  await aliases;
-  publication.open(outbox, remembered, intake.now());
+  bus = await joinBus(config, deps, { publication, metrics, now: () => intake.now(), namesAreKnown: aliases });
+  if (bus === undefined) return;
   intake.passTime();
-  life.onStop('state', () => states.close());
-  life.onStop('outbox', async () => {
-    outbox.retryNow();
-    await Promise.race([outbox.drained(), pause(DRAIN_MS, undefined, { ref: false })]);
-    if (outbox.depth > 0) log.warn({ events: outbox.depth }, 'stopped before the bus had every event');
-    outbox.close();
-  });
 
   const stopQueries = await serveQueries(
-    broker,
+    bus.broker,
     nodeName,
     (resource) => {
       const { lastEvents } = publication;
@@ -179,20 +132,6 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
   life.onStop('readiness', () => (isReady = false));
   isReady = true;
   log.info({ node: nodeName, socket: config.eventSocket, port: http.port }, 'ready');
-}
-
-/** Whether the broker is there now, and a call when it is back. */
-function watchConnection(broker: NatsConnection, onBack: () => void): { isUp: boolean } {
-  const connection = { isUp: true };
-  void (async () => {
-    for await (const { type } of broker.status()) {
-      if (type === 'disconnect') connection.isUp = false;
-      if (type !== 'reconnect') continue;
-      connection.isUp = true;
-      onBack();
-    }
-  })();
-  return connection;
 }
 
 /** CLOCK_MONOTONIC begins anew with every boot, so a deadline on it means something within one boot only. */

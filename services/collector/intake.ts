@@ -14,6 +14,8 @@ export interface IntakeOptions {
   counts: LineCounts;
   /** Never waits: a reader that waits blocks the daemon. */
   onChanges: (changes: readonly Change[], at: Instant) => void;
+  /** Ports have other roles than before, which is worth remembering without any event. */
+  onRoles: () => void;
   onCommand: (command: CommandSeen['command']) => void;
   onOnlySummaries: (whose: { config: string; process: Process }) => void;
 }
@@ -22,6 +24,7 @@ export interface IntakeOptions {
 export class Intake {
   readonly #options: IntakeOptions;
   #deadline: number | undefined;
+  #roleChanges = 0;
   #cancelAlarm: (() => void) | undefined;
 
   constructor(options: IntakeOptions) {
@@ -39,6 +42,10 @@ export class Intake {
     this.#passTime(at);
     for (const line of lines) this.#take(line, at);
     this.#setAlarm();
+    const roleChanges = this.#options.clocks.roleChanges();
+    if (roleChanges === this.#roleChanges) return;
+    this.#roleChanges = roleChanges;
+    this.#options.onRoles();
   };
 
   readConfiguration(): void {

@@ -69,6 +69,7 @@ export interface StateWriterOptions {
 /** Writes the node's value in ptp_states: one write at a time, and several changes meanwhile make one more. */
 export class StateWriter {
   readonly #options: StateWriterOptions;
+  #kv: KV | undefined;
   #writing: Promise<void> | undefined;
   #isWanted = false;
   #cancelRetry: (() => void) | undefined;
@@ -104,8 +105,8 @@ export class StateWriter {
     while (this.#isWanted) {
       this.#isWanted = false;
       try {
-        const kv = await openStates(js);
-        await kv.put(nodeToken(nodeName), JSON.stringify(value()));
+        this.#kv ??= await openStates(js);
+        await this.#kv.put(nodeToken(nodeName), JSON.stringify(value()));
       } catch (err) {
         this.#isWanted = true;
         log.warn({ err }, 'state not saved, trying again');

@@ -63,6 +63,8 @@ export class Configuration {
   readonly name: string;
   file: ConfigFile;
   readonly roles = new Map<number, PortRole>();
+  /** How often a port line gave a port another role. */
+  roleChanges = 0;
   /** Known from before the start only: its file is not there, or not yet. */
   isOrphan = false;
   /** Number of the port known to be SLAVE. */
@@ -124,6 +126,7 @@ export class Configuration {
     const wasSlave = was === 'SLAVE' || this.roles.get(number)?.role === 'SLAVE';
     const leftSlave = wasSlave && is !== 'SLAVE' && is !== 'PASSIVE';
     const code = is === 'UNCALIBRATED' && leftSlave ? LEFT_SLAVE_ROLE : (ROLE_CODES[is] ?? UNKNOWN_ROLE);
+    if (this.roles.get(number)?.role !== is) this.roleChanges++;
     this.roles.set(number, { port, role: is, code });
     if (is === 'SLAVE') this.slavePort = number;
     else if (this.slavePort === number) this.slavePort = this.#otherSlave();

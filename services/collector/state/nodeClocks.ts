@@ -137,6 +137,7 @@ export class NodeClocks {
     }
     for (const clock of leaving) changes.push(...this.#withOverall([toClockChange(clock)], at));
     this.configs.delete(name);
+    for (const member of this.profiles.get(config.file.profile)?.haProfiles ?? []) this.haProfiles.delete(member);
     for (const [key, process] of this.processes) if (process.config === name) this.processes.delete(key);
     return this.#withOverall(changes, at);
   }
@@ -149,6 +150,13 @@ export class NodeClocks {
   /** Publishes the overall state where it is not the one published last. */
   checkOverall(at: Instant): Change[] {
     return this.#withOverall([], at);
+  }
+
+  /** Rises with every port that has another role than before. */
+  roleChanges(): number {
+    let changes = 0;
+    for (const config of this.configs.values()) changes += config.roleChanges;
+    return changes;
   }
 
   /** Every clock behind sync-state. */
