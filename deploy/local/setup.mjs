@@ -5,4 +5,4 @@ import { checkNode } from './nodeVersion.mjs';
 checkNode();
 const { report } = await import('./cannotStart.mjs');
 const { prepare } = await import('./prepare.mjs');
-process.exitCode = await prepare(process.env, { needsBroker: true }).then(() => 0, report);
+process.exitCode = await prepare(process.env, { needsBroker: true, needsPython: true }).then(() => 0, report);

@@ -44,7 +44,7 @@ describe('the dependencies', () => {
 
 describe('nats-server', () => {
   it('is found on PATH before the usual folders, if it can be run', async () => {
-    const { findProgram } = await import('./natsServer.mjs');
+    const { findProgram } = await import('./programs.mjs');
     for (const name of ['bin', 'sbin', 'other']) mkdirSync(join(folder, name));
     writeFileSync(join(folder, 'bin/nats-server'), 'no program');
     for (const name of ['sbin', 'other']) {
