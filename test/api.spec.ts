@@ -259,6 +259,8 @@ describe('the REST API v1', () => {
       ['POST', `${RESOURCE}/CurrentState`, 405],
       ['GET', '/%E0%A4%A/CurrentState', 400],
       ['GET', `${RESOURCE.replace('compute', '%00')}/CurrentState`, 400],
+      ['TRACE', '/subscriptions', 405],
+      ['TRACE', '/nothing', 404],
       ['BREW', '/subscriptions', 400],
     ])('%s %s is answered %i, as a problem', async (method, path, status) => {
       const answer = await raw(gateway.api, method, path);

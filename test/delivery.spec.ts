@@ -204,6 +204,25 @@ describe('delivery', () => {
     }
   });
 
+  it('says that events are missing when the log has lost them while the gateway was away', async () => {
+    const first = await startTestGateway(broker.url);
+    await subscribe(first.api, `/cluster/node/n1${LOCK_STATE}`, consumer.url);
+    await publisher.lockState('n1', 'LOCKED', 1);
+    await eventually(() => offsets(consumer).includes(1));
+    await first.stop();
+    for (const offset of [2, 3, 4]) await publisher.lockState('n1', 'LOCKED', offset);
+    await publisher.forgetAllBut(1);
+
+    const second = await startTestGateway(broker.url);
+    try {
+      await eventually(() => offsets(consumer).includes(4));
+      expect(offsets(consumer)).toEqual([1, 4]);
+      expect(consumer.accepted.at(-1)?.headers['ptp-missed-events']).toBe('unknown');
+    } finally {
+      await second.stop();
+    }
+  });
+
   it('starts again at the beginning when the log was replaced', async () => {
     const gateway = await startTestGateway(broker.url);
     try {

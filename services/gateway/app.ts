@@ -152,7 +152,6 @@ async function serve(
     },
     onGap(record) {
       log.error({ subscription: record.id }, 'the log has lost events that were due; sending the current states');
-      deliverer.sendStates(record.id);
     },
     onGone(record) {
       log.warn({ subscription: record.id }, 'the endpoint answered 410: disabled until subscribed or pinged again');
@@ -200,6 +199,7 @@ async function serve(
   );
   const position = tailStart(before.cursor, before.stream);
   events.restart(position);
+  events.firstStored = before.stream.firstSeq;
   for (const record of before.records) {
     deliverer.add(record, resumeAt(before.cursor, record, before.stream.created));
   }
@@ -229,17 +229,21 @@ const sum = (served: Iterable<Served>, count: (one: Served) => number): number =
 
 interface StreamNow {
   created: string;
+  firstSeq: number;
   lastSeq: number;
 }
 
 async function streamNow(jsm: JetStreamManager): Promise<StreamNow> {
   const { created, state } = await jsm.streams.info(bus.streams.events);
-  return { created, lastSeq: state.last_seq };
+  return { created, firstSeq: state.first_seq, lastSeq: state.last_seq };
 }
 
-/** The tail goes on where it was; a first one begins with the next event. */
-const tailStart = (cursor: Cursor | undefined, { created, lastSeq }: StreamNow): number =>
-  cursor?.stream === created ? cursor.tail : lastSeq;
+/**
+ * The tail goes on where it was; a first one begins with the next event. Behind what retention has taken it begins
+ * there, so that the subscriptions are behind it and notice.
+ */
+const tailStart = (cursor: Cursor | undefined, { created, firstSeq, lastSeq }: StreamNow): number =>
+  cursor?.stream === created ? Math.max(cursor.tail, firstSeq - 1) : lastSeq;
 
 async function untilItWorks<T>({ clock, life, log }: Deps, step: () => Promise<T>): Promise<T> {
   for (;;) {

@@ -11,6 +11,8 @@ export interface Publisher {
   lockState(node: string, state: string, offset?: number): Promise<PtpEvent>;
   /** Publishes anything on a subject. */
   raw(subject: string, payload: string): Promise<void>;
+  /** Takes all but the newest events from the stream, as retention does. */
+  forgetAllBut(keep: number): Promise<void>;
   /** Deletes the stream and makes it anew, as after a lost store. */
   replaceLog(): Promise<void>;
   close(): Promise<void>;
@@ -52,6 +54,9 @@ export async function startPublisher(brokerUrl: string): Promise<Publisher> {
     },
     async raw(subject, payload) {
       await js.publish(subject, payload);
+    },
+    async forgetAllBut(keep) {
+      await jsm.streams.purge(bus.streams.events, { keep });
     },
     async replaceLog() {
       const { config } = await jsm.streams.info(bus.streams.events);

@@ -82,19 +82,20 @@ export class CursorKeeper {
     } catch (err) {
       this.#isDirty = true;
       if (!(err instanceof JetStreamApiError) || err.code !== JetStreamApiCodes.StreamWrongLastSequence) throw err;
-      await this.#afterConflict(err);
+      if (!(await this.#isStored(err))) return this.save();
     }
     this.#lastTail = positions.tail;
     this.#lastSaveMs = this.#deps.clock.monotonic();
     this.#deps.onSaved();
   }
 
-  // A save that was stored but timed out looks like somebody else's.
-  async #afterConflict(cause: Error): Promise<void> {
+  /** After a conflict: a save that was stored but timed out, this one or an earlier, looks like somebody else's. */
+  async #isStored(cause: Error): Promise<boolean> {
     const found = await this.load();
     if (found !== undefined && found.epoch !== this.#deps.epoch) {
       throw new CursorTaken(`another gateway serves ${this.#deps.key}: only one may at a time`, { cause });
     }
+    return found?.n === this.#n;
   }
 
   #tick(): void {

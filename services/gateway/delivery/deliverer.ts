@@ -3,14 +3,12 @@ import { SubscriptionIndex } from '../subscriptions/index.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import type { SubscriptionCursor } from './cursor.js';
 import type { EventLog, LoggedEvent } from './log.js';
-import { Served, type Serving, type Target } from './served.js';
+import { Served, type Serving } from './served.js';
 import type { TailMessage } from './tail.js';
 
 export interface DelivererDeps extends Serving {
   log: Logger;
   events: EventLog;
-  /** The resources of known nodes that a subscription is about; rejects while the broker is away. */
-  targetsOf: (record: SubscriptionRecord) => Target[] | Promise<Target[]>;
 }
 
 /** Hands every event of the tail to the subscriptions that match, and knows how far each has been served. */
@@ -28,7 +26,6 @@ export class Deliverer {
     const served = new Served(record, resume, this.#deps);
     this.#served.set(record.id, served);
     this.#index.add(served);
-    if (served.owedStatesBefore) this.sendStates(record.id);
   }
 
   /** What is sent from now on follows the changed record. */
@@ -64,8 +61,7 @@ export class Deliverer {
 
   /** Has the current state of everything a subscription is about sent to it. */
   sendStates(id: string): void {
-    const served = this.#served.get(id);
-    served?.sendStates(() => this.#deps.targetsOf(served.record));
+    this.#served.get(id)?.sendStates();
   }
 
   /** From the tail, in order. Gives the event back, or undefined when the message was none. */

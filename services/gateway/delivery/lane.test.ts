@@ -33,7 +33,7 @@ describe('a lane', () => {
     lane.settle();
     expect(lane.begin()?.logged?.seq).toBe(15);
     expect(lane.isSuperseded).toBe(false);
-    expect(lane.firstUnsettled).toBe(12);
+    expect(lane.firstUnsettled).toBe(15);
     lane.settle();
     expect(lane.firstUnsettled).toBeUndefined();
     expect(lane.isIdle).toBe(true);
@@ -138,6 +138,38 @@ describe('a lane', () => {
       lane.state(event(5));
       expect(lane.owesState).toBe(true);
       expect(drain(lane)).toEqual(['state 5']);
+    });
+
+    it('has not settled the events that a state stands for before the state is settled', () => {
+      const lane = new Lane(0);
+      lane.awaitState();
+      for (const sequence of [4, 5, 6]) lane.offer(logged(sequence));
+      lane.state(event(5));
+      expect(lane.firstUnsettled).toBe(1);
+      lane.begin();
+      lane.settle();
+      expect(lane.firstUnsettled).toBe(6);
+      lane.begin();
+      lane.settle();
+      expect(lane.firstUnsettled).toBeUndefined();
+    });
+
+    it('has not settled them either when nothing comes after the state', () => {
+      const lane = new Lane(0);
+      lane.offer(logged(4));
+      lane.state(event(4));
+      expect(lane.firstUnsettled).toBe(1);
+      lane.begin();
+      lane.settle();
+      expect(lane.firstUnsettled).toBeUndefined();
+    });
+
+    it('owes nothing of the log when the state stands for nothing', () => {
+      const lane = new Lane(7);
+      lane.awaitState();
+      lane.state(event(5));
+      expect(lane.firstUnsettled).toBeUndefined();
+      expect(lane.owesState).toBe(true);
     });
 
     it('does not read what the state covers', () => {

@@ -136,8 +136,7 @@ export class Lane {
 
   /** The first sequence that may be unsettled, or undefined when the lane has nothing left to deliver from the log. */
   get firstUnsettled(): number | undefined {
-    const isDone = this.#taken >= this.#newest && !this.#queue.some(({ logged }) => logged !== undefined);
-    return isDone ? undefined : this.#settled + 1;
+    return this.#settled >= this.#newest ? undefined : this.#settled + 1;
   }
 
   /** A current state waits to be delivered, or is still asked for. */
@@ -183,7 +182,10 @@ export class Lane {
     this.#queue.push({ event: logged.event, logged });
   }
 
+  // A state that waits may stand for events that were dropped for it: until it is settled they are not.
   #settleUpToQueue(): void {
-    if (!this.#queue.some(({ logged }) => logged !== undefined)) this.#settled = this.#taken;
+    const [next] = this.#queue;
+    if (next === undefined) this.#settled = this.#taken;
+    else if (next.logged !== undefined) this.#settled = Math.max(this.#settled, next.logged.seq - 1);
   }
 }

@@ -6,15 +6,23 @@ import type { PtpEvent } from '../../shared/event.js';
 import { eventSubject } from '../../shared/subjects.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import { resumeAt, type Cursor } from './cursor.js';
+import type { CurrentEvent } from './currentEvents.js';
 import type { Item } from './lane.js';
 import type { LoggedEvent, SubjectFilter } from './log.js';
 import type { Outcome } from './post.js';
 import { Ring } from './ring.js';
-import { Served, type Serving } from './served.js';
+import { Served, type Serving, type Target } from './served.js';
 
 const PATH = '/sync/ptp-status/lock-state';
+/** Not wanted by the subscription: what it reads may lie far apart. */
+const OTHER_PATH = '/sync/sync-status/os-clock-sync-state';
 const STREAM = 'stream';
-const record = { id: 's1', filter: { node: '*', path: '/sync' }, start: 0, stream: STREAM } as SubscriptionRecord;
+const record = {
+  id: 's1',
+  filter: { node: '*', path: '/sync/ptp-status' },
+  start: 0,
+  stream: STREAM,
+} as SubscriptionRecord;
 
 /** A log with a tail, and a consumer whose answers somebody decides one by one. */
 class World {
@@ -26,6 +34,12 @@ class World {
   /** Questions to the broker: it answers at one time, and the answer arrives at a later one. */
   readonly questions: (() => void)[] = [];
   readonly replies: (() => void)[] = [];
+  /** Retention has taken what is before this. */
+  firstStored = 0;
+  /** Answers to the question which resources the subscription is about. */
+  targets: () => Promise<Target[]> = async () => [];
+  /** Nodes that were asked for their state, and answers that are still due. */
+  readonly asked: { node: string; answer: (current: CurrentEvent) => void }[] = [];
   tailed = 0;
   ring = new Ring(0, { messages: 5, bytes: 1e9 });
   served: Served;
@@ -38,13 +52,12 @@ class World {
     return this.log[this.tailed - 1]?.seq ?? 0;
   }
 
-  publish(node: string): void {
-    const before = this.log.filter((event) => event.node === node).length;
-    // Positions of other subscriptions' events lie in between.
-    const seq = (this.log.at(-1)?.seq ?? 0) + 1 + (this.log.length % 2);
-    const subject = eventSubject(node, PATH);
+  publish(node: string, path = PATH): void {
+    const before = this.log.filter((event) => event.node === node && event.path === path).length;
+    const seq = (this.log.at(-1)?.seq ?? 0) + 1;
+    const subject = eventSubject(node, path);
     const event = { id: `${node}-${before + 1}`, sequence: String(before + 1) } as PtpEvent;
-    this.log.push({ seq, subject, node, path: PATH, storedAtMs: this.clock.now(), event });
+    this.log.push({ seq, subject, node, path, storedAtMs: this.clock.now(), event });
   }
 
   tail(): void {
@@ -52,7 +65,7 @@ class World {
     if (event === undefined) return;
     this.tailed += 1;
     this.ring.push({ ...event, data: new Uint8Array() });
-    this.served.take(event);
+    if (event.path === PATH) this.served.take(event);
   }
 
   answer(which: number, outcome: Outcome): void {
@@ -107,6 +120,7 @@ class World {
 
   #serving(): Serving {
     const position = (): number => this.position;
+    const firstStored = (): number => this.firstStored;
     return {
       clock: this.clock,
       log: pino({ level: 'silent' }),
@@ -117,7 +131,9 @@ class World {
         get position() {
           return position();
         },
-        firstStored: 0,
+        get firstStored() {
+          return firstStored();
+        },
         recent: ({ matches }, from) => {
           const found = this.ring.next(matches, from);
           return typeof found === 'string' ? found : this.#logged(found.seq);
@@ -131,16 +147,20 @@ class World {
           }),
       },
       attempt: (_record, item) => new Promise((resolve) => this.attempts.push({ item, answer: resolve })),
-      askState: async () => ({ kind: 'unknown' }),
+      askState: (node, _path, onAsk) => {
+        onAsk();
+        return new Promise((resolve) => this.asked.push({ node, answer: resolve }));
+      },
       bury: async () => {},
       onEnd: () => {},
+      targetsOf: () => this.targets(),
       onGap: () => {},
       onGone: () => {},
     };
   }
 
   #stored({ matches }: SubjectFilter, from: number): LoggedEvent | undefined {
-    return this.log.find(({ seq, subject }) => seq >= from && matches(subject));
+    return this.log.find(({ seq, subject }) => seq >= Math.max(from, this.firstStored) && matches(subject));
   }
 
   #logged(seq: number): LoggedEvent {
@@ -150,19 +170,24 @@ class World {
   }
 }
 
+/** What the subscription has to be sent of a node. */
+const wanted = (log: LoggedEvent[], node: string): string[] =>
+  log.filter((event) => event.node === node && event.path === PATH).map(({ event }) => event.id);
+
 const idsOf = (items: Item[], node: string): string[] =>
   items.map(({ event }) => event.id).filter((id) => id.startsWith(`${node}-`));
 
 type Step =
   | { do: 'publish'; node: string }
-  | { do: 'tail' | 'read' | 'reply' | 'advance' | 'restart' | 'save' | 'kill' }
+  | { do: 'publish other' | 'tail' | 'read' | 'reply' | 'advance' | 'restart' | 'save' | 'kill' }
   | { do: 'answer'; which: number; ok: boolean };
 
 const nodes = ['a', 'b', 'c', 'd'];
 const step = (kills: boolean): fc.Arbitrary<Step> =>
   fc.oneof(
     { weight: 8, arbitrary: fc.record({ do: fc.constant('publish' as const), node: fc.constantFrom(...nodes) }) },
-    { weight: 7, arbitrary: fc.constant({ do: 'tail' as const }) },
+    { weight: 6, arbitrary: fc.constant({ do: 'publish other' as const }) },
+    { weight: 10, arbitrary: fc.constant({ do: 'tail' as const }) },
     { weight: 4, arbitrary: fc.constant({ do: 'read' as const }) },
     { weight: 4, arbitrary: fc.constant({ do: 'reply' as const }) },
     { weight: 3, arbitrary: fc.constant({ do: 'advance' as const }) },
@@ -184,6 +209,7 @@ async function play(steps: Step[]): Promise<World> {
   let saved: Cursor = world.cursor();
   for (const one of steps) {
     if (one.do === 'publish') world.publish(one.node);
+    else if (one.do === 'publish other') world.publish('a', OTHER_PATH);
     else if (one.do === 'tail') world.tail();
     else if (one.do === 'read') world.questions.shift()?.();
     else if (one.do === 'reply') world.replies.shift()?.();
@@ -208,14 +234,12 @@ describe('a served subscription', () => {
       fc.asyncProperty(fc.array(step(false), { minLength: 20, maxLength: 200, size: 'max' }), async (steps) => {
         const world = await play(steps);
         for (const node of nodes) {
-          expect(idsOf(world.taken, node)).toEqual(
-            world.log.filter((event) => event.node === node).map(({ event }) => event.id),
-          );
+          expect(idsOf(world.taken, node)).toEqual(wanted(world.log, node));
         }
         expect(world.served.isAttached).toBe(true);
         expect(world.served.openLanes).toBe(0);
       }),
-      { numRuns: 300 },
+      { numRuns: 1_000 },
     );
   }, 120_000);
 
@@ -225,10 +249,10 @@ describe('a served subscription', () => {
         const world = await play(steps);
         for (const node of nodes) {
           const seen = [...new Set(idsOf(world.taken, node))];
-          expect(seen).toEqual(world.log.filter((event) => event.node === node).map(({ event }) => event.id));
+          expect(seen).toEqual(wanted(world.log, node));
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 1_000 },
     );
   }, 120_000);
 
@@ -276,5 +300,61 @@ describe('a served subscription', () => {
     await world.settleAll();
     expect(idsOf(world.taken, 'a')).toHaveLength(101);
     expect(idsOf(world.taken, 'b')).toHaveLength(100);
+  });
+
+  it('has the current states sent when retention has taken events that were due while the gateway was away', async () => {
+    const world = new World();
+    for (let i = 0; i < 20; i += 1) world.publish('a');
+    world.tailed = 20;
+    world.firstStored = 16;
+    world.targets = async () => [{ node: 'a', path: PATH }];
+
+    await world.restart({ epoch: 'e', n: 1, stream: STREAM, tail: 20, subs: { s1: [5, {}] } });
+    await turn();
+
+    expect(world.asked.map(({ node }) => node)).toEqual(['a']);
+  });
+
+  it('asks which nodes there are until the broker answers, and every answer is awaited', async () => {
+    const world = new World();
+    let questions = 0;
+    world.targets = async () => {
+      questions += 1;
+      if (questions < 3) throw new Error('the broker is away');
+      return [{ node: 'a', path: PATH }];
+    };
+    world.served.sendStates();
+    await turn();
+    expect(questions).toBe(1);
+
+    for (let i = 0; i < 2; i += 1) {
+      world.clock.advance({ seconds: 1 });
+      await turn();
+    }
+    expect(world.asked).toHaveLength(1);
+  });
+
+  it('does not let a node that is silent delay the states, and so the events, of others', async () => {
+    const world = new World();
+    world.targets = async () => ['a', 'b'].map((node) => ({ node, path: PATH }));
+    const answerAsked = async (): Promise<void> => {
+      await turn();
+      for (const { node, answer } of world.asked.splice(0)) answer({ kind: node === 'b' ? 'silent' : 'unknown' });
+      await turn();
+    };
+    world.served.sendStates();
+    await answerAsked();
+    for (let i = 0; i < 100; i += 1) {
+      world.clock.advance({ seconds: 10 });
+      await answerAsked();
+    }
+
+    world.served.sendStates();
+    await turn();
+    world.publish('a');
+    world.tail();
+    await answerAsked();
+
+    expect(world.attempts.map(({ item }) => item.event.id)).toEqual(['a-1']);
   });
 });

@@ -43,7 +43,9 @@ export interface Serving {
   /** Keeps what the consumer refused for good; rejects while the broker is away. */
   bury: (record: SubscriptionRecord, item: Item, reason: string) => Promise<void>;
   onEnd: (record: SubscriptionRecord, item: Item, end: Ending) => void;
-  /** Retention has taken events that were still due. */
+  /** The resources of known nodes that a subscription is about; rejects while the broker is away. */
+  targetsOf: (record: SubscriptionRecord) => Target[] | Promise<Target[]>;
+  /** Retention has taken events that were still due; the current states are sent in their place. */
   onGap: (record: SubscriptionRecord) => void;
   /** The endpoint says that nobody is there any more. */
   onGone: (record: SubscriptionRecord) => void;
@@ -87,11 +89,11 @@ export class Served {
   readonly #atWork = new Set<string>();
   /** Attached: undefined. Detached: everything up to here has been taken into the lanes. */
   #read: number | undefined;
-  /** Attached from a position beyond the tail's: what the tail brings up to here is not ours, or was taken already. */
-  #start: number;
+  /** Attached from a position beyond the tail's: what the tail brings up to here is not ours. */
+  readonly #start: number;
   #held = 0;
   #wakeCatchUp: () => void = () => {};
-  #isAskingStates = false;
+  #isAskingAgain = false;
   /** Current states are due, and which ones is still being found out. */
   #areStatesDue = false;
   /** The log has lost events that were due, how many is not known. */
@@ -105,21 +107,17 @@ export class Served {
     this.#filter = subjectsOf(record.filter);
     this.#pace = new Pace(serving.clock, serving.random, () => this.#wakeCatchUp());
     this.#start = hi;
-    this.owedStatesBefore = owesStates === true;
     const lanes = Object.entries(open).map(
       ([subject, first]) => [subject, this.#open(subject, first - 1, hi)] as const,
     );
     if (record.disabledAt !== undefined) {
       this.#read = hi;
       this.#stopping.abort();
-      return;
     }
+    if (owesStates) this.sendStates();
     for (const [subject, lane] of lanes) this.#serve(subject, lane);
-    if (hi < serving.events.position) this.#detach(hi);
+    if (this.#read === undefined && hi < serving.events.position) this.#detach(hi);
   }
-
-  /** An earlier life ended before it had sent all current states. */
-  readonly owedStatesBefore: boolean;
 
   get isAttached(): boolean {
     return this.#read === undefined;
@@ -142,12 +140,11 @@ export class Served {
   }
 
   /**
-   * Has the current state of resources sent, as soon as their nodes answer; events that come meanwhile wait for it.
-   * @param find says which resources; rejects while the broker is away
+   * Has the current state of its resources sent, as soon as their nodes answer; events that come meanwhile wait for it.
    */
-  sendStates(find: () => Target[] | Promise<Target[]>): void {
+  sendStates(): void {
     this.#areStatesDue = true;
-    this.#track(this.#findStates(find));
+    this.#track(this.#findStates());
   }
 
   /** How far it has been served, when the tail has handed on everything up to `position`. */
@@ -207,8 +204,6 @@ export class Served {
       }
       const found = this.#serving.events.recent(this.#filter, this.#read + 1);
       if (found === 'none') {
-        // The broker may have shown us an event that the tail is still to bring.
-        this.#start = Math.max(this.#start, this.#read);
         this.#read = undefined;
         return;
       }
@@ -223,12 +218,14 @@ export class Served {
       this.#read = firstStored - 1;
       this.#hasGap = true;
       this.#serving.onGap(this.record);
+      this.sendStates();
       return;
     }
     const event = await this.#ask(() => this.#serving.events.stored(this.#filter, read + 1));
     if (event === 'stopped') return;
-    // The broker had nothing for us up to where the tail was when we asked.
-    if (event === undefined) this.#read = Math.max(read, before);
+    // The broker had nothing for us up to where the tail was when we asked. What is beyond the tail is left to the tail:
+    // taken now, a lane that lets go of it would look for it in the ring, which does not have it yet, and lose it.
+    if (event === undefined || event.seq > this.#serving.events.position) this.#read = Math.max(read, before);
     else this.#takeRead(event);
   }
 
@@ -366,9 +363,8 @@ export class Served {
 
   // --- current states
 
-  async #findStates(find: () => Target[] | Promise<Target[]>): Promise<void> {
-    const found = find();
-    const targets = Array.isArray(found) ? found : await this.#ask(async () => find());
+  async #findStates(): Promise<void> {
+    const targets = await this.#ask(async () => this.#serving.targetsOf(this.record));
     if (targets === 'stopped') return;
     this.#areStatesDue = false;
     for (const target of targets) {
@@ -380,24 +376,24 @@ export class Served {
       lane.state(undefined);
       this.#serve(subject, lane);
     }
-    if (!this.#isAskingStates) await this.#askStates();
+    await Promise.all(targets.map((target) => this.#askState(target)));
+    if (!this.#isAskingAgain) await this.#askAgain();
   }
 
-  async #askStates(): Promise<void> {
-    this.#isAskingStates = true;
-    for (let round = 0; this.#owed.size > 0 && !this.#stopping.signal.aborted; round += 1) {
-      if (round > 0)
-        await sleep(
-          this.#serving.clock,
-          Math.min(LONGEST_ASK_PAUSE_MS, FIRST_ASK_PAUSE_MS * 2 ** Math.min(round, 10)),
-          this.#stopping.signal,
-        );
-      await Promise.all(Array.from(this.#owed, ([subject, { target }]) => this.#askState(subject, target)));
+  /** Asks the silent ones, after pauses that grow. What is owed beside them is asked for at once, by somebody else. */
+  async #askAgain(): Promise<void> {
+    this.#isAskingAgain = true;
+    for (let round = 1; this.#owed.size > 0 && !this.#stopping.signal.aborted; round += 1) {
+      const pauseMs = Math.min(LONGEST_ASK_PAUSE_MS, FIRST_ASK_PAUSE_MS * 2 ** Math.min(round, 10));
+      await sleep(this.#serving.clock, pauseMs, this.#stopping.signal);
+      const silent = [...this.#owed.values()].filter(({ isSilent }) => isSilent);
+      await Promise.all(silent.map(({ target }) => this.#askState(target)));
     }
-    this.#isAskingStates = false;
+    this.#isAskingAgain = false;
   }
 
-  async #askState(subject: string, { node, path }: Target): Promise<void> {
+  async #askState({ node, path }: Target): Promise<void> {
+    const subject = eventSubject(node, path);
     const answer = await this.#serving.askState(node, path, () => this.#laneFor(subject).awaitState());
     const lane = this.#laneFor(subject);
     this.#change(lane, () => lane.state(answer.kind === 'current' ? answer.event : undefined));

@@ -59,10 +59,11 @@ export function toProblem(err: unknown): Problem {
   return new Problem(500, 'internal error', 'the gateway failed to answer; its log says why');
 }
 
-/** No route took the request; with 405 and 501 the router has set Allow. */
+/** No route took the request. For a path that it knows, the router has set Allow. */
 function unanswered({ status, method, path, response }: Context): Problem {
-  if (status === 404) return new Problem(404, 'no such route', `${path} is not part of this API`);
-  return new Problem(status, 'method not allowed', `${method} is not possible here, but ${response.get('allow')}`);
+  const allow = response.get('allow');
+  if (status === 404 || allow === '') return new Problem(404, 'no such route', `${path} is not part of this API`);
+  return new Problem(405, 'method not allowed', `${method} is not possible here, but ${allow}`);
 }
 
 /** Renders every error as problem+json that also carries `error`, which v1 clients read. */
