@@ -134,4 +134,19 @@ describe('a configuration file', () => {
     files.writeConfig('ptp4l.0.config', '#profile: oc\n[ens9f0]\n');
     await eventually(async () => !/ens1f/.test((await metrics()).replace(/^ptp_collector.*$/gm, '')));
   });
+
+  it('lets the overall state be what the clocks are that stay', async () => {
+    await collector.feed(
+      daemon,
+      'ts2phc[61021.402]: [ts2phc.0.config] ens1f0 master offset 900 s2 freq -6',
+      'phc2sys[61021.410]: [ptp4l.0.config] CLOCK_REALTIME phc offset 3 s2 freq -11020 delay 611',
+    );
+    files.writeConfig('ptp4l.0.config', '#profile: oc\n[ens9f0]\n');
+    await eventually(async () => !(await metrics()).includes('process="ts2phc",iface='));
+    await collector.stop();
+    const words = (await readEventLog(broker.url))
+      .filter(({ path }) => path.endsWith('/sync-state'))
+      .map(({ event }) => event.data?.values[0]?.value);
+    expect(words).toEqual(['FREERUN', 'LOCKED']);
+  });
 });

@@ -12,6 +12,7 @@ import { Intake } from './intake.js';
 import { LineCounts } from './lineCounts.js';
 import { declareMetrics, vouchSamples } from './metrics.js';
 import { declareOpenshiftMetrics } from './openshift.js';
+import { isConfigFileName } from './parse/configFile.js';
 import { Publication } from './publication.js';
 import { serveQueries } from './query.js';
 import { currentState } from './records.js';
@@ -86,7 +87,11 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
   };
   life.onStop('deadlines', () => intake.stop());
   const watcher = new ConfigWatcher({
-    dirs: [config.ptpConfigDir, config.ptpProfilePath],
+    folders: [
+      { path: config.ptpConfigDir, matters: isConfigFileName },
+      // Of a mounted ConfigMap it is a link beside the file that changes.
+      { path: config.ptpProfilePath, matters: () => true },
+    ],
     clock,
     log,
     onChange: () => intake.readConfiguration(),

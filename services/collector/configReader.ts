@@ -27,7 +27,7 @@ export class ConfigReader {
     this.#log = log;
   }
 
-  /** Returns what the files that are gone have changed. A file with the same bytes as before is left alone. */
+  /** Returns what has changed with files and interfaces that are gone. A file with the same bytes as before is left alone. */
   read(clocks: NodeClocks, at: Instant): Change[] {
     this.#readProfile(clocks);
     const found = this.#readConfigs();
@@ -43,11 +43,13 @@ export class ConfigReader {
       );
     }
     const gone = [...this.#texts.keys()].filter((name) => !found.has(name));
-    return gone.flatMap((name) => {
+    const changes = gone.flatMap((name) => {
       this.#texts.delete(name);
       this.#log.info({ config: name }, 'configuration deleted');
       return clocks.removeConfigFile(name, at);
     });
+    // An interface that was taken out of its file took its clocks with it.
+    return [...changes, ...clocks.checkOverall(at)];
   }
 
   #readConfigs(): Map<string, string> {

@@ -7,8 +7,14 @@ const SETTLE_MS = 50;
 /** For what no notice comes of, such as a folder that was mounted over. */
 const LOOK_MS = 2_000;
 
+export interface WatchedFolder {
+  path: string;
+  /** Whether a file of that name matters; a folder such as /var/run is busy with others. */
+  matters: (name: string) => boolean;
+}
+
 export interface ConfigWatcherOptions {
-  dirs: readonly string[];
+  folders: readonly WatchedFolder[];
   clock: Clock;
   log: Logger;
   /** Something may have changed. Cheap when nothing has. */
@@ -38,14 +44,14 @@ export class ConfigWatcher {
   }
 
   #look(): void {
-    const { dirs, clock, onChange } = this.#options;
-    for (const dir of dirs) this.#watch(dir);
+    const { folders, clock, onChange } = this.#options;
+    for (const folder of folders) this.#watch(folder);
     onChange();
     this.#cancelLook = clock.wakeAt(clock.monotonic() + LOOK_MS, () => this.#look());
   }
 
   /** A watcher sees the folder that was there when it began; for another one in its place there is a new watcher. */
-  #watch(dir: string): void {
+  #watch({ path: dir, matters }: WatchedFolder): void {
     const { log } = this.#options;
     const inode = statSync(dir, { throwIfNoEntry: false })?.ino;
     const there = this.#watchers.get(dir);
@@ -54,7 +60,9 @@ export class ConfigWatcher {
     this.#watchers.delete(dir);
     if (inode === undefined) return;
     try {
-      const watcher = watch(dir, () => this.#notice());
+      const watcher = watch(dir, (_, name) => {
+        if (name === null || matters(name)) this.#notice();
+      });
       watcher.on('error', (err) => {
         log.debug({ err, dir }, 'folder cannot be watched, it is looked at instead');
         watcher.close();

@@ -3,7 +3,7 @@ import { Announcer, type Announcement } from './announcer.js';
 import type { Names } from './event/names.js';
 import type { Outbox, Outgoing } from './outbox.js';
 import { clockRecord, nodeState } from './records.js';
-import { readSaved, savedOverall, savedSequence } from './saved.js';
+import { readSaved, savedLastEvent, savedOverall } from './saved.js';
 import type { Change } from './state/change.js';
 import type { Instant } from './state/clock.js';
 import { changeKey, clockKey } from './state/key.js';
@@ -55,12 +55,11 @@ export class Publication {
   /** What was published before is known now: what is new since goes out. */
   open(outbox: Outbox, remembered: Remembered, at: Instant): void {
     const { clocks, bootId } = this.#options;
-    for (const [resource, { id, time, sequence }] of remembered.lastEvents) {
-      this.lastEvents.set(resource, { id, time, sequence });
-    }
     for (const resource of RESOURCES) {
-      const sequence = savedSequence(resource, remembered);
-      if (sequence !== undefined) this.#announcer.continueFrom(resource, sequence);
+      const last = savedLastEvent(resource, remembered);
+      if (last === undefined) continue;
+      this.lastEvents.set(resource, last);
+      this.#announcer.continueFrom(resource, Number(last.sequence));
     }
     const news = reconcile(clocks, readSaved(remembered, bootId), savedOverall(remembered), this.#held, at);
     this.#held = [];

@@ -1,6 +1,6 @@
 import { bus } from '../shared/contract/bus.js';
 import type { PtpEvent } from '../shared/event.js';
-import type { ClockRecord, ResourceState } from '../shared/messages.js';
+import type { ClockRecord, LastEvent, ResourceState } from '../shared/messages.js';
 import { PROCESSES, type ClockState, type Nanoseconds, type Process } from './parse/observation.js';
 import { nanoseconds } from './parse/numbers.js';
 import type { SavedNode } from './state/restore.js';
@@ -34,12 +34,13 @@ export function savedOverall({ state, lastEvents }: Remembered): ClockState | un
   return word !== undefined && STATES.has(word) ? (word as ClockState) : undefined;
 }
 
-/** The number each resource continues from. */
-export function savedSequence(resource: Resource, { state, lastEvents }: Remembered): number | undefined {
+/** The last event of a resource: of the bus, or of the value where the bus has lost it already. */
+export function savedLastEvent(resource: Resource, { state, lastEvents }: Remembered): LastEvent | undefined {
   const { path } = bus.resources[resource];
-  const saved = state?.resources.find((one) => one.resource === path)?.lastEvent?.sequence;
-  const found = [saved, lastEvents.get(resource)?.sequence].map(Number).filter(Number.isSafeInteger);
-  return found.length === 0 ? undefined : Math.max(...found);
+  const saved = state?.resources.find((one) => one.resource === path)?.lastEvent;
+  const event = lastEvents.get(resource);
+  if (event === undefined || Number(event.sequence) < Number(saved?.sequence ?? 0)) return saved;
+  return { id: event.id, time: event.time, sequence: event.sequence };
 }
 
 /**
