@@ -85,6 +85,8 @@ export class Served {
   readonly #running = new Set<Promise<void>>();
   /** Subjects whose current state is still to be sent, and whether their nodes have been asked in vain. */
   readonly #owed = new Map<string, { target: Target; isSilent: boolean }>();
+  /** Subject → sequence of the state that was sent: the events up to it may still be on their way to us. */
+  readonly #told = new Map<string, bigint>();
   /** Subjects whose lanes are at work. */
   readonly #atWork = new Set<string>();
   /** Attached: undefined. Detached: everything up to here has been taken into the lanes. */
@@ -237,7 +239,7 @@ export class Served {
   // --- lanes
 
   #open(subject: string, settled: number, newest?: number): Lane {
-    const lane = new Lane(settled, newest);
+    const lane = new Lane(settled, newest, this.#told.get(subject));
     this.#lanes.set(subject, lane);
     return lane;
   }
@@ -272,6 +274,8 @@ export class Served {
         const item = lane.begin();
         if (item !== undefined) {
           if (!(await this.#deliver(lane, item))) return;
+          if (item.logged === undefined) this.#told.set(subject, BigInt(item.event.sequence));
+          else this.#told.delete(subject);
           this.#change(lane, () => lane.settle());
         } else if (lane.gap !== undefined) {
           await this.#readOn(subject, lane, lane.gap);
