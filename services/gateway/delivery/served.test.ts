@@ -40,6 +40,8 @@ class World {
   targets: () => Promise<Target[]> = async () => [];
   /** Nodes that were asked for their state, and answers that are still due. */
   readonly asked: { node: string; answer: (current: CurrentEvent) => void }[] = [];
+  /** How often the cursor was told that states are owed. */
+  owedNotes = 0;
   tailed = 0;
   ring = new Ring(0, { messages: 5, bytes: 1e9 });
   served: Served;
@@ -167,6 +169,7 @@ class World {
       bury: async () => {},
       onEnd: () => {},
       targetsOf: () => this.targets(),
+      onOwed: () => (this.owedNotes += 1),
       onGap: () => {},
       onGone: () => {},
     };
@@ -413,5 +416,12 @@ describe('a served subscription', () => {
     await answerAsked();
 
     expect(world.attempts.map(({ item }) => item.event.id)).toEqual(['a-1']);
+  });
+
+  it('has the cursor saved when states become due, so that a kill does not forget them', () => {
+    const world = new World();
+    world.served.sendStates();
+    expect(world.owedNotes).toBe(1);
+    expect(world.cursor().subs).toEqual({ s1: [0, {}, true] });
   });
 });

@@ -45,6 +45,8 @@ export interface Serving {
   onEnd: (record: SubscriptionRecord, item: Item, end: Ending) => void;
   /** The resources of known nodes that a subscription is about; rejects while the broker is away. */
   targetsOf: (record: SubscriptionRecord) => Target[] | Promise<Target[]>;
+  /** Current states are owed: the cursor has to say so. */
+  onOwed: () => void;
   /** Retention has taken events that were still due; the current states are sent in their place. */
   onGap: (record: SubscriptionRecord) => void;
   /** The endpoint says that nobody is there any more. */
@@ -146,6 +148,7 @@ export class Served {
    */
   sendStates(): void {
     this.#areStatesDue = true;
+    this.#serving.onOwed();
     this.#track(this.#findStates());
   }
 
