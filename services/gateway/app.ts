@@ -150,6 +150,7 @@ async function serve(
         log.warn({ subscription: record.id, event: event.id }, 'too old, given up for a newer one');
       keeper.changed();
     },
+    onOwed: () => keeper.changed(),
     onGap(record) {
       log.error({ subscription: record.id }, 'the log has lost events that were due; sending the current states');
     },

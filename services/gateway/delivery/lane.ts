@@ -32,8 +32,8 @@ export class Lane {
   /** The newest event that is known to be in the log. */
   #newest: number;
   /** Of the last event that was taken, and of the last that was begun. */
-  #lastSequence = -1n;
-  #startedSequence = -1n;
+  #lastSequence: bigint;
+  #startedSequence: bigint;
   #queue: Item[] = [];
   #isAwaitingState = false;
   #isBusy = false;
@@ -44,8 +44,11 @@ export class Lane {
   /**
    * @param settled where the lane begins: everything up to here is settled
    * @param newest events up to here may be in the log and have to be looked for
+   * @param lastSequence of the state that was sent last: events up to it are not needed
    */
-  constructor(settled: number, newest: number = settled) {
+  constructor(settled: number, newest: number = settled, lastSequence = -1n) {
+    this.#lastSequence = lastSequence;
+    this.#startedSequence = lastSequence;
     this.#settled = settled;
     this.#taken = settled;
     this.#newest = Math.max(settled, newest);

@@ -40,6 +40,8 @@ class World {
   targets: () => Promise<Target[]> = async () => [];
   /** Nodes that were asked for their state, and answers that are still due. */
   readonly asked: { node: string; answer: (current: CurrentEvent) => void }[] = [];
+  /** How often the cursor was told that states are owed. */
+  owedNotes = 0;
   tailed = 0;
   ring = new Ring(0, { messages: 5, bytes: 1e9 });
   served: Served;
@@ -75,6 +77,15 @@ class World {
     attempt.answer(outcome);
   }
 
+  /** A node knows its events before the tail has brought them. */
+  answerAsked(which: number, ok: boolean): void {
+    const [asked] = this.asked.splice(which % Math.max(1, this.asked.length), 1);
+    if (asked === undefined) return;
+    const newest = this.log.findLast(({ node, path }) => node === asked.node && path === PATH);
+    if (!ok) asked.answer({ kind: 'silent' });
+    else asked.answer(newest === undefined ? { kind: 'unknown' } : { kind: 'current', event: newest.event });
+  }
+
   answerQuestions(): void {
     for (const question of this.questions.splice(0)) question();
     for (const reply of this.replies.splice(0)) reply();
@@ -101,7 +112,9 @@ class World {
       while (this.tailed < this.log.length) this.tail();
       this.clock.advance({ seconds: 120 });
       await turn();
-      if (this.attempts.length + this.questions.length + this.replies.length > 0) quiet = -1;
+      const { attempts, questions, replies, asked } = this;
+      if (attempts.length + questions.length + replies.length + asked.length > 0) quiet = -1;
+      while (this.asked.length > 0) this.answerAsked(0, true);
       this.answerQuestions();
       while (this.attempts.length > 0) this.answer(0, { kind: 'settled' });
       await turn();
@@ -114,6 +127,8 @@ class World {
     while (!isStopped) {
       this.answerQuestions();
       for (const { answer } of this.attempts.splice(0)) answer({ kind: 'stopped' });
+      for (const { answer } of this.asked.splice(0)) answer({ kind: 'silent' });
+      this.clock.advance({ ms: 1 });
       await turn();
     }
   }
@@ -154,6 +169,7 @@ class World {
       bury: async () => {},
       onEnd: () => {},
       targetsOf: () => this.targets(),
+      onOwed: () => (this.owedNotes += 1),
       onGap: () => {},
       onGone: () => {},
     };
@@ -174,13 +190,31 @@ class World {
 const wanted = (log: LoggedEvent[], node: string): string[] =>
   log.filter((event) => event.node === node && event.path === PATH).map(({ event }) => event.id);
 
+/** Sequences that a consumer was sent, `s` for a current state. */
+const sequencesOf = (items: Item[], node: string): string[] =>
+  items
+    .filter(({ event }) => event.id.startsWith(`${node}-`))
+    .map(({ event, logged }) => `${logged === undefined ? 's' : ''}${event.sequence}`);
+
+/** Every event follows the one before, or a state that stands for that one; no state is older than what came before. */
+function disorderOf(sequences: string[], newest: number): string | undefined {
+  let last = 0;
+  for (const one of sequences) {
+    const sequence = Number(one.replace('s', ''));
+    if (one.startsWith('s') ? sequence < last : sequence !== last + 1) return `${one} after ${last}`;
+    last = sequence;
+  }
+  return last === newest ? undefined : `ends with ${last} of ${newest}`;
+}
+
 const idsOf = (items: Item[], node: string): string[] =>
   items.map(({ event }) => event.id).filter((id) => id.startsWith(`${node}-`));
 
 type Step =
   | { do: 'publish'; node: string }
   | { do: 'publish other' | 'tail' | 'read' | 'reply' | 'advance' | 'restart' | 'save' | 'kill' }
-  | { do: 'answer'; which: number; ok: boolean };
+  | { do: 'answer' | 'state'; which: number; ok: boolean }
+  | { do: 'ping' };
 
 const nodes = ['a', 'b', 'c', 'd'];
 const step = (kills: boolean): fc.Arbitrary<Step> =>
@@ -204,8 +238,19 @@ const step = (kills: boolean): fc.Arbitrary<Step> =>
       : []),
   );
 
+/** Current states are asked for, and their nodes answer or not. */
+const stateStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 9, arbitrary: step(false).filter((one) => one.do !== 'restart') },
+  { weight: 1, arbitrary: fc.constant({ do: 'ping' as const }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('state' as const), which: fc.nat({ max: 3 }), ok: fc.boolean() }),
+  },
+);
+
 async function play(steps: Step[]): Promise<World> {
   const world = new World();
+  world.targets = async () => nodes.map((node) => ({ node, path: PATH }));
   let saved: Cursor = world.cursor();
   for (const one of steps) {
     if (one.do === 'publish') world.publish(one.node);
@@ -216,6 +261,8 @@ async function play(steps: Step[]): Promise<World> {
     else if (one.do === 'advance') world.clock.advance({ seconds: 40 });
     else if (one.do === 'answer')
       world.answer(one.which, one.ok ? { kind: 'settled' } : { kind: 'failed', reason: 'x' });
+    else if (one.do === 'ping') world.served.sendStates();
+    else if (one.do === 'state') world.answerAsked(one.which, one.ok);
     else if (one.do === 'save') saved = world.cursor();
     else if (one.do === 'kill') await world.restart(saved);
     else {
@@ -251,6 +298,19 @@ describe('a served subscription', () => {
           const seen = [...new Set(idsOf(world.taken, node))];
           expect(seen).toEqual(wanted(world.log, node));
         }
+      }),
+      { numRuns: 1_000 },
+    );
+  }, 120_000);
+
+  it('is given every event or a state that stands for it, in order, when states are asked for meanwhile', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(stateStep, { minLength: 20, maxLength: 200, size: 'max' }), async (steps) => {
+        const world = await play(steps);
+        for (const node of nodes) {
+          expect(disorderOf(sequencesOf(world.taken, node), wanted(world.log, node).length)).toBeUndefined();
+        }
+        expect(world.served.openLanes).toBe(0);
       }),
       { numRuns: 1_000 },
     );
@@ -356,5 +416,12 @@ describe('a served subscription', () => {
     await answerAsked();
 
     expect(world.attempts.map(({ item }) => item.event.id)).toEqual(['a-1']);
+  });
+
+  it('has the cursor saved when states become due, so that a kill does not forget them', () => {
+    const world = new World();
+    world.served.sendStates();
+    expect(world.owedNotes).toBe(1);
+    expect(world.cursor().subs).toEqual({ s1: [0, {}, true] });
   });
 });

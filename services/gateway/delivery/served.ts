@@ -45,6 +45,8 @@ export interface Serving {
   onEnd: (record: SubscriptionRecord, item: Item, end: Ending) => void;
   /** The resources of known nodes that a subscription is about; rejects while the broker is away. */
   targetsOf: (record: SubscriptionRecord) => Target[] | Promise<Target[]>;
+  /** Current states are owed: the cursor has to say so. */
+  onOwed: () => void;
   /** Retention has taken events that were still due; the current states are sent in their place. */
   onGap: (record: SubscriptionRecord) => void;
   /** The endpoint says that nobody is there any more. */
@@ -85,6 +87,8 @@ export class Served {
   readonly #running = new Set<Promise<void>>();
   /** Subjects whose current state is still to be sent, and whether their nodes have been asked in vain. */
   readonly #owed = new Map<string, { target: Target; isSilent: boolean }>();
+  /** Subject → sequence of the state that was sent: the events up to it may still be on their way to us. */
+  readonly #told = new Map<string, bigint>();
   /** Subjects whose lanes are at work. */
   readonly #atWork = new Set<string>();
   /** Attached: undefined. Detached: everything up to here has been taken into the lanes. */
@@ -144,6 +148,7 @@ export class Served {
    */
   sendStates(): void {
     this.#areStatesDue = true;
+    this.#serving.onOwed();
     this.#track(this.#findStates());
   }
 
@@ -237,7 +242,7 @@ export class Served {
   // --- lanes
 
   #open(subject: string, settled: number, newest?: number): Lane {
-    const lane = new Lane(settled, newest);
+    const lane = new Lane(settled, newest, this.#told.get(subject));
     this.#lanes.set(subject, lane);
     return lane;
   }
@@ -272,6 +277,8 @@ export class Served {
         const item = lane.begin();
         if (item !== undefined) {
           if (!(await this.#deliver(lane, item))) return;
+          if (item.logged === undefined) this.#told.set(subject, BigInt(item.event.sequence));
+          else this.#told.delete(subject);
           this.#change(lane, () => lane.settle());
         } else if (lane.gap !== undefined) {
           await this.#readOn(subject, lane, lane.gap);

@@ -86,8 +86,13 @@ export class Tail {
     const { clock, log } = this.#deps;
     while (!this.#stopped.signal.aborted) {
       try {
-        this.#reader = await this.#openReader();
-        const why = await this.#reader.ended;
+        await this.#checkLog();
+        if (this.#stopped.signal.aborted) return;
+        // Known before it is open: whatever ends it may happen while the broker makes its consumer.
+        const reader = this.#newReader();
+        this.#reader = reader;
+        await reader.open(this.#position);
+        const why = await reader.ended;
         if (!this.#stopped.signal.aborted) log.warn({ why, position: this.#position }, 'tail interrupted, reading on');
       } catch (err) {
         log.warn({ err, position: this.#position }, 'cannot read the log, trying again');
@@ -96,25 +101,23 @@ export class Tail {
     }
   }
 
-  async #openReader(): Promise<Reader> {
-    const { log } = this.#deps;
-    await this.#checkLog();
-    return Reader.open(this.#deps, this.#position, (message) => {
+  #newReader(): Reader {
+    return new Reader(this.#deps, (message) => {
       this.#position = message.seq;
       try {
         this.#events.onMessage(message);
       } catch (err) {
-        log.error({ err, seq: message.seq }, 'could not take a message');
+        this.#deps.log.error({ err, seq: message.seq }, 'could not take a message');
       }
     });
   }
 
   /** Positions mean something only for the stream they were made in, and only while it has not lost its end. */
   async #checkLog(): Promise<void> {
-    // While the answer is on its way, the tail may go beyond what it says.
+    // While the answer is on its way, the tail may go beyond what it says, or start over.
     const position = this.#position;
     const { created, state } = await this.#deps.jsm.streams.info(bus.streams.events);
-    if (created !== this.#stream || state.last_seq < position) {
+    if (created !== this.#stream || state.last_seq < Math.min(position, this.#position)) {
       this.#deps.log.error(
         { was: this.#stream, is: created, position: this.#position },
         'the log was replaced, reading it anew',
@@ -147,6 +150,7 @@ export class Tail {
 class Reader {
   readonly #deps: TailDeps;
   readonly #onMessage: (message: TailMessage) => void;
+  readonly #inbox = createInbox();
   readonly #subscription: Subscription;
   readonly #watch: NodeJS.Timeout;
   #consumer: string | undefined;
@@ -156,12 +160,24 @@ class Reader {
   #resolveEnded: (why: string) => void = () => {};
   readonly ended = new Promise<string>((resolve) => (this.#resolveEnded = resolve));
 
-  static async open(deps: TailDeps, position: number, onMessage: (message: TailMessage) => void): Promise<Reader> {
-    const inbox = createInbox();
-    const reader = new Reader(deps, inbox, onMessage);
+  constructor(deps: TailDeps, onMessage: (message: TailMessage) => void) {
+    this.#deps = deps;
+    this.#onMessage = onMessage;
+    this.#heardAt = deps.clock.monotonic();
+    this.#subscription = deps.broker.subscribe(this.#inbox, {
+      callback: (err, msg) => (err ? this.end(err.message) : this.#take(msg)),
+    });
+    this.#watch = setInterval(() => {
+      if (deps.clock.monotonic() - this.#heardAt > SILENCE_MS) this.end('silence');
+    }, LOOK_MS);
+  }
+
+  /** Has the broker send everything after `position`. */
+  async open(position: number): Promise<void> {
+    const { jsm, clock } = this.#deps;
     try {
-      const { name } = await deps.jsm.consumers.add(bus.streams.events, {
-        deliver_subject: inbox,
+      const { name } = await jsm.consumers.add(bus.streams.events, {
+        deliver_subject: this.#inbox,
         deliver_policy: DeliverPolicy.StartSequence,
         opt_start_seq: position + 1,
         replay_policy: ReplayPolicy.Instant,
@@ -172,25 +188,12 @@ class Reader {
         num_replicas: 1,
         inactive_threshold: nanos(30_000),
       });
-      reader.#consumer = name;
-      reader.#heardAt = deps.clock.monotonic();
-      return reader;
+      this.#consumer = name;
+      this.#heardAt = clock.monotonic();
     } catch (err) {
-      reader.end('not made');
+      this.end('not made');
       throw err;
     }
-  }
-
-  private constructor(deps: TailDeps, inbox: string, onMessage: (message: TailMessage) => void) {
-    this.#deps = deps;
-    this.#onMessage = onMessage;
-    this.#heardAt = deps.clock.monotonic();
-    this.#subscription = deps.broker.subscribe(inbox, {
-      callback: (err, msg) => (err ? this.end(err.message) : this.#take(msg)),
-    });
-    this.#watch = setInterval(() => {
-      if (deps.clock.monotonic() - this.#heardAt > SILENCE_MS) this.end('silence');
-    }, LOOK_MS);
   }
 
   /** Nothing is handed on any more. */

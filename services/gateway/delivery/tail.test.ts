@@ -1,0 +1,94 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { pino } from 'pino';
+import { FakeClock } from '../../../test/support/fakeClock.js';
+import { Tail } from './tail.js';
+
+/** A broker whose answers somebody gives one by one. */
+class FakeBroker {
+  readonly clock = new FakeClock();
+  readonly infos: ((created: string, lastSeq: number) => void)[] = [];
+  /** Consumers that are to be made, with the position they start at. */
+  readonly adds: { from: number; answer: () => void }[] = [];
+  newStreams = 0;
+  readonly tail: Tail;
+
+  constructor() {
+    const jsm = {
+      streams: {
+        info: () =>
+          new Promise((resolve) =>
+            this.infos.push((created, last_seq) => resolve({ created, state: { first_seq: 1, last_seq } })),
+          ),
+      },
+      consumers: {
+        add: (_stream: string, { opt_start_seq }: { opt_start_seq: number }) =>
+          new Promise((resolve) => this.adds.push({ from: opt_start_seq, answer: () => resolve({ name: 'c' }) })),
+        delete: async () => true,
+      },
+    } as unknown as JetStreamManager;
+    const broker = {
+      subscribe: () => ({ unsubscribe: () => {} }),
+      async *status() {},
+    } as unknown as NatsConnection;
+    this.tail = new Tail(
+      { broker, jsm, clock: this.clock, log: pino({ level: 'silent' }) },
+      { onMessage: () => {}, onLogInfo: () => {}, onNewStream: () => (this.newStreams += 1) },
+    );
+  }
+
+  async answerInfos(created: string, lastSeq: number): Promise<void> {
+    for (const answer of this.infos.splice(0)) answer(created, lastSeq);
+    await turn();
+  }
+
+  async stop(): Promise<void> {
+    const stopping = this.tail.stop();
+    for (const { answer } of this.adds) answer();
+    await stopping;
+  }
+}
+
+describe('the tail', () => {
+  it('stops also while its reader is being opened', async () => {
+    const broker = new FakeBroker();
+    broker.tail.start('old', 100);
+    await broker.answerInfos('old', 100);
+
+    let isStopped = false;
+    void broker.tail.stop().then(() => (isStopped = true));
+    broker.adds[0]?.answer();
+    await turn();
+
+    expect(isStopped).toBe(true);
+  });
+
+  it('starts over once when two questions bring the news of another log', async () => {
+    const broker = new FakeBroker();
+    broker.tail.start('old', 100);
+    broker.clock.advance({ seconds: 30 });
+    await turn();
+    expect(broker.infos).toHaveLength(2);
+
+    await broker.answerInfos('new', 5);
+
+    expect(broker.newStreams).toBe(1);
+    await broker.stop();
+  });
+
+  it('reads another log from its beginning, also when that comes while its reader is being opened', async () => {
+    const broker = new FakeBroker();
+    broker.tail.start('old', 100);
+    await broker.answerInfos('old', 100);
+    broker.clock.advance({ seconds: 30 });
+    await turn();
+    await broker.answerInfos('new', 5);
+    broker.adds[0]?.answer();
+    await turn();
+    await broker.answerInfos('new', 5);
+
+    expect(broker.adds.map(({ from }) => from)).toEqual([101, 1]);
+    await broker.stop();
+  });
+});
