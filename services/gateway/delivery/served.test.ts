@@ -5,7 +5,7 @@ import { FakeClock } from '../../../test/support/fakeClock.js';
 import type { PtpEvent } from '../../shared/event.js';
 import { eventSubject } from '../../shared/subjects.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
-import { resumeAt, type Cursor } from './cursor.js';
+import { resumeAt, type Cursor, type SubscriptionCursor } from './cursor.js';
 import type { CurrentEvent } from './currentEvents.js';
 import type { Item } from './lane.js';
 import type { LoggedEvent, SubjectFilter } from './log.js';
@@ -373,6 +373,23 @@ describe('a served subscription', () => {
     await turn();
 
     expect(world.asked.map(({ node }) => node)).toEqual(['a']);
+  });
+
+  it('is sent the state of a resource whose events retention has taken while they were due', async () => {
+    const world = new World();
+    for (let i = 0; i < 20; i += 1) world.publish('a');
+    world.tailed = 20;
+    world.firstStored = 21;
+
+    const subs = { s1: [20, { [eventSubject('a', PATH)]: 5 }] satisfies SubscriptionCursor };
+    await world.restart({ epoch: 'e', n: 1, stream: STREAM, tail: 20, subs });
+    await turn();
+    world.answerQuestions();
+    await turn();
+    world.answerAsked(0, true);
+    await turn();
+
+    expect(world.attempts.map(({ item }) => [item.event.id, item.logged])).toEqual([['a-20', undefined]]);
   });
 
   it('asks which nodes there are until the broker answers, and every answer is awaited', async () => {

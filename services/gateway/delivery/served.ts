@@ -1,6 +1,6 @@
 import { sleep, type Clock } from '../../shared/clock.js';
 import type { Logger } from '../../shared/log.js';
-import { eventSubject } from '../../shared/subjects.js';
+import { eventSubject, resourceOfSubject } from '../../shared/subjects.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import { backoffMs } from './backoff.js';
 import { subscriptionCursor, type SubscriptionCursor } from './cursor.js';
@@ -303,7 +303,18 @@ export class Served {
     const recent = this.#serving.events.recent(filter, from);
     const event = recent === 'older' ? await this.#ask(() => this.#serving.events.stored(filter, from)) : recent;
     if (event === 'stopped') return;
-    this.#change(lane, () => lane.read(event === 'none' ? undefined : event, gap));
+    const found = event === 'none' ? undefined : event;
+    this.#change(lane, () => lane.read(found, gap));
+    const isNothingFound = found === undefined || found.seq > gap.upTo;
+    if (isNothingFound && from < this.#serving.events.firstStored) this.#replaceLost(subject);
+  }
+
+  /** Retention has taken all that was due of a subject: the state of now stands for it. */
+  #replaceLost(subject: string): void {
+    this.#hasGap = true;
+    this.#serving.onGap(this.record);
+    this.#track(this.#askStates([resourceOfSubject(subject)]));
+    this.#serving.onOwed();
   }
 
   /** Tries until the item is settled one way or the other; false when stopped before. */
@@ -374,14 +385,20 @@ export class Served {
     const targets = await this.#ask(async () => this.#serving.targetsOf(this.record));
     if (targets === 'stopped') return;
     this.#areStatesDue = false;
-    for (const target of targets) {
-      this.#owed.set(eventSubject(target.node, target.path), { target, isSilent: false });
-    }
+    const asked = this.#askStates(targets);
     // Events of a node that has written nothing down yet have waited in vain.
     for (const [subject, lane] of this.#lanes) {
       if (this.#owed.has(subject) || !lane.isAwaitingState) continue;
       lane.state(undefined);
       this.#serve(subject, lane);
+    }
+    await asked;
+  }
+
+  /** At once; then those whose nodes were silent, again and again. */
+  async #askStates(targets: Target[]): Promise<void> {
+    for (const target of targets) {
+      this.#owed.set(eventSubject(target.node, target.path), { target, isSilent: false });
     }
     await Promise.all(targets.map((target) => this.#askState(target)));
     if (!this.#isAskingAgain) await this.#askAgain();
