@@ -46,6 +46,11 @@ describe('an event on the bus', () => {
     ],
     ['an event without a sequence', JSON.stringify({ specversion: '1.0', ...fields, sequence: '4x' }), /sequence/],
     [
+      'one with a bad trace',
+      JSON.stringify({ specversion: '1.0', ...fields, traceparent: 'x\r\ny: z' }),
+      /traceparent/,
+    ],
+    [
       'an event without values',
       JSON.stringify({ specversion: '1.0', ...fields, data: { version: '1.0', values: [] } }),
       /data/,

@@ -39,6 +39,9 @@ export function encodeEvent(event: PtpEvent): string {
   return JSON.stringify(event);
 }
 
+/** It becomes an HTTP header as it is. */
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
 /** What was wrong with a message on ptp.events.>. */
 export class BadEvent extends Error {
   override name = 'BadEvent';
@@ -66,6 +69,7 @@ export function decodeEvent(bytes: Uint8Array, source: string): PtpEvent {
   }
   if (event.source !== source) throw new BadEvent(`source ${event.source} on the subject of ${source}`);
   if (!/^\d{1,20}$/.test(event.sequence ?? '')) throw new BadEvent(`sequence must be decimal, got ${event.sequence}`);
+  if (!TRACEPARENT.test(event.traceparent ?? '')) throw new BadEvent('traceparent must be one of W3C Trace Context');
   if (!isEventData(event.data)) throw new BadEvent('data must be {version, values: [{ResourceAddress, …, value}]}');
   return event;
 }

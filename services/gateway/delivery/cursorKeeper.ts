@@ -9,6 +9,9 @@ const SAVE_MS = 250;
 /** How often the tail's position is saved while nothing is settled. */
 const IDLE_SAVE_MS = 5_000;
 
+/** A put that takes longer is looked up: a gateway that stops has no time to lose. */
+const PUT_MS = 1_000;
+
 /** Somebody else writes the cursor of this scope. */
 export class CursorTaken extends Error {
   override name = 'CursorTaken';
@@ -78,6 +81,7 @@ export class CursorKeeper {
     try {
       this.#revision = await this.#deps.bucket.put(this.#deps.key, JSON.stringify(value), {
         previousSeq: this.#revision,
+        timeout: PUT_MS,
       });
     } catch (err) {
       this.#isDirty = true;
@@ -100,9 +104,8 @@ export class CursorKeeper {
 
   #tick(): void {
     if (this.#saving !== undefined) return;
-    const isIdleSaveDue =
-      this.#deps.positions().tail !== this.#lastTail && this.#deps.clock.monotonic() - this.#lastSaveMs >= IDLE_SAVE_MS;
-    if (!this.#isDirty && !isIdleSaveDue) return;
+    const isIdleSaveDue = this.#deps.clock.monotonic() - this.#lastSaveMs >= IDLE_SAVE_MS;
+    if (!this.#isDirty && !(isIdleSaveDue && this.#deps.positions().tail !== this.#lastTail)) return;
     this.#saving = this.save()
       .catch((err: unknown) => {
         if (err instanceof CursorTaken) this.#deps.onTaken(err);

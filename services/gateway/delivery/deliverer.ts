@@ -16,6 +16,7 @@ export class Deliverer {
   readonly #deps: DelivererDeps;
   readonly #index = new SubscriptionIndex<Served>();
   readonly #served = new Map<string, Served>();
+  #isStopped = false;
 
   constructor(deps: DelivererDeps) {
     this.#deps = deps;
@@ -23,6 +24,8 @@ export class Deliverer {
 
   /** Starts to serve a subscription from where it left off. A disabled one only keeps its place. */
   add(record: SubscriptionRecord, resume: SubscriptionCursor): void {
+    // Made while the gateway stops: the next life serves it.
+    if (this.#isStopped) return;
     const served = new Served(record, resume, this.#deps);
     this.#served.set(record.id, served);
     this.#index.add(served);
@@ -97,6 +100,7 @@ export class Deliverer {
 
   /** No new attempts; running ones have `graceMs` to end. */
   async stop(graceMs: number): Promise<void> {
+    this.#isStopped = true;
     await Promise.all([...this.#served.values()].map((served) => served.stop(graceMs)));
   }
 }

@@ -88,12 +88,9 @@ export class Poster {
         body,
         signal: limit,
       });
-      await answer.dump({ limit: MAX_ANSWER_BYTES, signal: limit });
-      if (statusCode >= 200 && statusCode < 300) return { kind: 'settled' };
-      if (statusCode === 410) return { kind: 'gone' };
-      if (REFUSALS.has(statusCode)) return { kind: 'refused', reason: `answered ${statusCode}` };
-      const afterMs = retryAfterMs(headers['retry-after'], Date.now());
-      return { kind: 'failed', reason: `answered ${statusCode}`, ...(afterMs !== undefined && { afterMs }) };
+      // The status decides; a body that breaks off or never ends is nobody's business.
+      await answer.dump({ limit: MAX_ANSWER_BYTES, signal: limit }).catch(() => {});
+      return outcomeOf(statusCode, headers['retry-after'], Date.now());
     } catch (err) {
       if (signal.aborted) return { kind: 'stopped' };
       return { kind: 'failed', reason: limit.aborted ? `no answer within ${TOTAL_MS} ms` : errorReason(err) };
@@ -113,6 +110,15 @@ export class Poster {
     origin.users -= 1;
     if (origin.users === 0) this.#origins.delete(name);
   }
+}
+
+/** What an answer means for the event. */
+export function outcomeOf(statusCode: number, retryAfter: string | string[] | undefined, now: number): Outcome {
+  if (statusCode >= 200 && statusCode < 300) return { kind: 'settled' };
+  if (statusCode === 410) return { kind: 'gone' };
+  if (REFUSALS.has(statusCode)) return { kind: 'refused', reason: `answered ${statusCode}` };
+  const afterMs = retryAfterMs(retryAfter, now);
+  return { kind: 'failed', reason: `answered ${statusCode}`, ...(afterMs !== undefined && { afterMs }) };
 }
 
 /** A signal that aborts with another one or after a time. (AbortSignal.any keeps every child of a long-lived signal.) */

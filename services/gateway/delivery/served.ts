@@ -78,8 +78,6 @@ export interface Target {
 export class Served {
   record: SubscriptionRecord;
   readonly #serving: Serving;
-  readonly #log: Logger;
-  readonly #filter: SubjectFilter;
   readonly #pace: Pace;
   readonly #lanes = new Map<string, Lane>();
   readonly #stopping = new AbortController();
@@ -107,8 +105,6 @@ export class Served {
   constructor(record: SubscriptionRecord, [hi, open, owesStates]: SubscriptionCursor, serving: Serving) {
     this.record = record;
     this.#serving = serving;
-    this.#log = serving.log.child({ subscription: record.id });
-    this.#filter = subjectsOf(record.filter);
     this.#pace = new Pace(serving.clock, serving.random, () => this.#wakeCatchUp());
     this.#start = hi;
     const lanes = Object.entries(open).map(
@@ -121,6 +117,11 @@ export class Served {
     if (owesStates) this.sendStates();
     for (const [subject, lane] of lanes) this.#serve(subject, lane);
     if (this.#read === undefined && hi < serving.events.position) this.#detach(hi);
+  }
+
+  // Made when there is something to say: thousands of subscriptions are at rest.
+  get #log(): Logger {
+    return this.#serving.log.child({ subscription: this.record.id });
   }
 
   get isAttached(): boolean {
@@ -201,23 +202,24 @@ export class Served {
 
   /** Takes from the log whenever there is room, until nothing is left up to the tail. */
   async #catchUp(): Promise<void> {
+    const filter = subjectsOf(this.record.filter);
     while (!this.#stopping.signal.aborted) {
       if (this.#read === undefined) return;
       if (this.#isFull()) {
         await new Promise<void>((resolve) => (this.#wakeCatchUp = resolve));
         continue;
       }
-      const found = this.#serving.events.recent(this.#filter, this.#read + 1);
+      const found = this.#serving.events.recent(filter, this.#read + 1);
       if (found === 'none') {
         this.#read = undefined;
         return;
       }
-      if (found === 'older') await this.#readStored(this.#read);
+      if (found === 'older') await this.#readStored(filter, this.#read);
       else this.#takeRead(found);
     }
   }
 
-  async #readStored(read: number): Promise<void> {
+  async #readStored(filter: SubjectFilter, read: number): Promise<void> {
     const { position: before, firstStored } = this.#serving.events;
     if (read + 1 < firstStored) {
       this.#read = firstStored - 1;
@@ -226,7 +228,7 @@ export class Served {
       this.sendStates();
       return;
     }
-    const event = await this.#ask(() => this.#serving.events.stored(this.#filter, read + 1));
+    const event = await this.#ask(() => this.#serving.events.stored(filter, read + 1));
     if (event === 'stopped') return;
     // The broker had nothing for us up to where the tail was when we asked. What is beyond the tail is left to the tail:
     // taken now, a lane that lets go of it would look for it in the ring, which does not have it yet, and lose it.
