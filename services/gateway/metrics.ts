@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { CneMetrics } from './cneMetrics.js';
+import type { Engine } from './delivery/engine.js';
+import type { Served } from './delivery/served.js';
 
 /** The gateway's own vital signs. */
 export const declareMetrics = (registry: Registry) => ({
@@ -27,27 +29,47 @@ export const declareMetrics = (registry: Registry) => ({
     help: 'Times the cursor was saved.',
     registers: [registry],
   }),
-  subscriptions: (count: () => number) =>
-    gauge(registry, 'ptp_gateway_subscriptions', 'Subscriptions of this scope.', count),
-  openLanes: (count: () => number) =>
-    gauge(registry, 'ptp_gateway_open_lanes', 'Subscription and resource pairs with undelivered events.', count),
-  detached: (count: () => number) =>
-    gauge(registry, 'ptp_gateway_detached_subscriptions', 'Subscriptions that are behind the tail.', count),
-  oldestAge: (seconds: () => number) =>
-    gauge(registry, 'ptp_gateway_oldest_undelivered_seconds', 'Age of the oldest event that waits in a lane.', seconds),
-  tailPosition: (position: () => number) =>
-    gauge(registry, 'ptp_gateway_tail_sequence', 'Stream sequence of the last event read from the log.', position),
+  deliverySeconds: new Histogram({
+    name: 'ptp_gateway_delivery_seconds',
+    help: 'From the broker having stored an event until the consumer has acknowledged it; clocks of two hosts.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  }),
+  missed: new Counter({
+    name: 'ptp_gateway_missed_events_total',
+    help: 'Events that consumers were told they have missed: too old and superseded, or lost to the retention of the log.',
+    registers: [registry],
+  }),
+  /** Gauges that are filled when scraped. */
+  watch: (engine: Engine, subscriptions: () => number): void => watch(registry, engine, subscriptions),
 });
 
 export type GatewayMetrics = ReturnType<typeof declareMetrics>;
 
-/** Filled when scraped. */
-const gauge = (registry: Registry, name: string, help: string, value: () => number): Gauge =>
-  new Gauge({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.set(value());
-    },
+function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: () => number): void {
+  const gauge = (name: string, help: string, value: () => number): Gauge =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  const sum = (count: (one: Served) => number): number => Array.from(deliverer.all(), count).reduce((a, b) => a + b, 0);
+
+  gauge('ptp_gateway_subscriptions', 'Subscriptions of this scope.', subscriptions);
+  gauge('ptp_gateway_open_lanes', 'Subscription and resource pairs with undelivered events.', () =>
+    sum((served) => served.openLanes),
+  );
+  gauge('ptp_gateway_held_events', 'Events that lanes hold in memory.', () => sum((served) => served.held));
+  gauge('ptp_gateway_detached_subscriptions', 'Subscriptions that are behind the tail.', () =>
+    sum((served) => (served.isAttached ? 0 : 1)),
+  );
+  gauge('ptp_gateway_oldest_undelivered_seconds', 'Age of the oldest event that waits in a lane.', () => {
+    const stored = Array.from(deliverer.all(), (served) => served.oldestStoredAtMs ?? Infinity);
+    const oldest = stored.reduce((a, b) => Math.min(a, b), Infinity);
+    return oldest === Infinity ? 0 : Math.max(0, Date.now() - oldest) / 1_000;
   });
+  gauge('ptp_gateway_tail_sequence', 'Stream sequence of the last event read from the log.', () => tail.position);
+}

@@ -61,7 +61,8 @@ export interface AttemptInfo {
 }
 
 /** How a delivery came to its end. */
-export type Ending = { kind: 'delivered'; attempts: number } | { kind: 'dead letter' } | { kind: 'too old' };
+export type Ending =
+  { kind: 'delivered'; attempts: number; missed: number | 'unknown' } | { kind: 'dead letter' } | { kind: 'too old' };
 
 /** A resource of one node. */
 export interface Target {
@@ -337,7 +338,7 @@ export class Served {
           lane.told();
           if (missed !== 0) this.#hasGap = false;
           if (n > 1) this.#log.info({ event: item.event.id, attempt: n }, 'delivered after failures');
-          this.#serving.onEnd(this.record, item, { kind: 'delivered', attempts: n });
+          this.#serving.onEnd(this.record, item, { kind: 'delivered', attempts: n, missed });
           return true;
         case 'refused':
           this.#pace.succeeded();

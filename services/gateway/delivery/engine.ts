@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import type { JetStreamManager } from '@nats-io/jetstream';
+import type { KV } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Clock } from '../../shared/clock.js';
+import { bus } from '../../shared/contract/bus.js';
+import type { Logger } from '../../shared/log.js';
+import type { GatewayMetrics } from '../metrics.js';
+import type { States } from '../states.js';
+import type { SubscriptionRecord } from '../subscriptions/record.js';
+import { targetsOf } from '../subscriptions/resource.js';
+import { CurrentEvents } from './currentEvents.js';
+import { resumeAt, type Cursor } from './cursor.js';
+import { CursorKeeper, type CursorTaken } from './cursorKeeper.js';
+import type { DeadLetters } from './deadLetters.js';
+import { Deliverer } from './deliverer.js';
+import type { Item } from './lane.js';
+import { EventLog } from './log.js';
+import type { Outcome, Poster } from './post.js';
+import { HELD_LIMIT, type AttemptInfo, type Ending } from './served.js';
+import { Tail } from './tail.js';
+
+/** Time that running attempts have when the gateway stops. */
+const GRACE_MS = 2_000;
+
+export interface EngineParts {
+  broker: NatsConnection;
+  jsm: JetStreamManager;
+  cursors: KV;
+  scope: string;
+  /** See Serving. */
+  maxAgeMs: number;
+  states: States;
+  deadLetters: DeadLetters;
+  poster: Poster;
+  metrics: GatewayMetrics;
+  clock: Clock;
+  log: Logger;
+  /** An endpoint answered 410. */
+  onGone: (id: string) => void;
+  onTaken: (err: CursorTaken) => void;
+}
+
+/** Where the log and the cursor are when the gateway starts. */
+export interface Place {
+  stream: { created: string; firstSeq: number; lastSeq: number };
+  cursor: Cursor | undefined;
+}
+
+/** The delivery engine: the tail reads the log, the deliverer serves the subscriptions, the keeper saves how far. */
+export class Engine {
+  readonly deliverer: Deliverer;
+  readonly tail: Tail;
+  readonly #parts: EngineParts;
+  readonly #events: EventLog;
+  readonly #keeper: CursorKeeper;
+  readonly #stopping = new AbortController();
+
+  constructor(parts: EngineParts) {
+    const { broker, jsm, clock, log, states, deadLetters, metrics } = parts;
+    this.#parts = parts;
+    this.#events = new EventLog(jsm, ({ seq, subject }, reason) => {
+      log.warn({ seq, subject, reason }, 'not an event, passed over');
+      metrics.badMessages.inc();
+    });
+    const currentEvents = new CurrentEvents((node, path) => states.current(node, path), this.#stopping.signal);
+    this.deliverer = new Deliverer({
+      clock,
+      log,
+      random: Math.random,
+      maxAgeMs: parts.maxAgeMs,
+      heldLimit: HELD_LIMIT,
+      events: this.#events,
+      attempt: (record, item, info, signal) => this.#attempt(record, item, info, signal),
+      askState: (node, path, onAsk) => currentEvents.of(node, path, onAsk),
+      targetsOf: ({ filter }) => targetsOf(filter, () => states.nodes()),
+      bury: (record, item, reason) => deadLetters.bury(record, item, reason, clock.now()),
+      onEnd: (record, item, end) => this.#ended(record, item, end),
+      onOwed: () => this.#keeper.changed(),
+      onGap(record) {
+        log.error({ subscription: record.id }, 'the log has lost events that were due; sending the current states');
+      },
+      onGone(record) {
+        log.warn({ subscription: record.id }, 'the endpoint answered 410: disabled until subscribed or pinged again');
+        parts.onGone(record.id);
+      },
+    });
+    this.tail = new Tail(
+      { broker, jsm, clock, log },
+      {
+        onMessage: (message) => metrics.cne.read(this.deliverer.take(message)?.event.source),
+        onLogInfo: (firstSeq) => (this.#events.firstStored = firstSeq),
+        onNewStream: () => this.deliverer.startOver(),
+      },
+    );
+    this.#keeper = new CursorKeeper({
+      bucket: parts.cursors,
+      key: `${parts.scope}.0`,
+      epoch: randomUUID(),
+      clock,
+      log,
+      positions: () => ({
+        stream: this.tail.stream,
+        tail: this.tail.position,
+        subs: Object.fromEntries(this.deliverer.cursors(this.tail.position)),
+      }),
+      onSaved: () => metrics.cursorSaves.inc(),
+      onTaken: parts.onTaken,
+    });
+  }
+
+  /** Asks the broker where the log ends and where the last owner left off. Rejects while it is away. */
+  async findPlace(): Promise<Place> {
+    const { created, state } = await this.#parts.jsm.streams.info(bus.streams.events);
+    const stream = { created, firstSeq: state.first_seq, lastSeq: state.last_seq };
+    return { stream, cursor: await this.#keeper.load() };
+  }
+
+  /**
+   * Serves the subscriptions from where they left off. The tail goes on where it was, a first one begins with the next
+   * event; behind what retention has taken it begins there, so that the subscriptions are behind it and notice.
+   */
+  start(records: readonly SubscriptionRecord[], { stream, cursor }: Place): void {
+    const isSameLog = cursor?.stream === stream.created;
+    const position = isSameLog ? Math.max(cursor.tail, stream.firstSeq - 1) : stream.lastSeq;
+    this.#events.restart(position);
+    this.#events.firstStored = stream.firstSeq;
+    for (const record of records) this.deliverer.add(record, resumeAt(cursor, record, stream.created));
+    this.tail.start(stream.created, position);
+  }
+
+  /** Makes the cursor ours, and saves it from now on. Throws CursorTaken, and what the broker says while it is away. */
+  claim(): Promise<void> {
+    return this.#keeper.start();
+  }
+
+  stopReading(): Promise<void> {
+    return this.tail.stop();
+  }
+
+  /** No new attempts, no more questions to nodes; running attempts may end. */
+  async stopDelivering(): Promise<void> {
+    this.#stopping.abort();
+    await this.deliverer.stop(GRACE_MS);
+  }
+
+  saveLast(): Promise<void> {
+    return this.#keeper.stop();
+  }
+
+  async #attempt(record: SubscriptionRecord, item: Item, info: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
+    const { metrics, poster } = this.#parts;
+    const endTimer = metrics.attempts.startTimer();
+    const outcome = await poster.post(record, item, info, signal);
+    endTimer({ outcome: outcome.kind });
+    metrics.cne.attempted(item.event.source, outcome);
+    return outcome;
+  }
+
+  #ended(record: SubscriptionRecord, { event, logged }: Item, end: Ending): void {
+    const { metrics, clock, log } = this.#parts;
+    metrics.cne.ended(event.source, end);
+    metrics.deliveries.inc({ outcome: end.kind === 'delivered' && end.attempts > 1 ? 'retried' : end.kind });
+    if (end.kind === 'delivered' && logged !== undefined) {
+      metrics.deliverySeconds.observe(Math.max(0, clock.now() - logged.storedAtMs) / 1_000);
+    }
+    if (end.kind === 'delivered' && typeof end.missed === 'number') metrics.missed.inc(end.missed);
+    if (end.kind === 'too old') {
+      log.warn({ subscription: record.id, event: event.id }, 'too old, given up for a newer one');
+    }
+    this.#keeper.changed();
+  }
+}
