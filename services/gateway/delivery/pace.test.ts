@@ -2,8 +2,6 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { FakeClock } from '../../../test/support/fakeClock.js';
 import { Pace } from './pace.js';
 
-const never = new AbortController().signal;
-
 /** Whether a turn is given now. */
 const isGiven = async (asked: Promise<boolean>): Promise<boolean> => {
   const waiting = Symbol('waiting');
@@ -13,19 +11,21 @@ const isGiven = async (asked: Promise<boolean>): Promise<boolean> => {
 function start() {
   const clock = new FakeClock();
   const recovered: number[] = [];
+  const stopping = new AbortController();
   const pace = new Pace(
     clock,
     () => 1,
+    stopping.signal,
     () => recovered.push(clock.monotonic()),
   );
-  return { clock, pace, recovered };
+  return { clock, pace, recovered, stopping };
 }
 
 describe('the pace of an endpoint', () => {
   it('has four attempts side by side, and the next one when one ends', async () => {
     const { pace } = start();
-    for (let i = 0; i < 4; i += 1) expect(await isGiven(pace.turn(never))).toBe(true);
-    const fifth = pace.turn(never);
+    for (let i = 0; i < 4; i += 1) expect(await isGiven(pace.turn())).toBe(true);
+    const fifth = pace.turn();
     expect(await isGiven(fifth)).toBe(false);
     pace.succeeded();
     expect(await isGiven(fifth)).toBe(true);
@@ -34,12 +34,12 @@ describe('the pace of an endpoint', () => {
   it('makes one attempt at a time with growing pauses when attempt after attempt fails, until one succeeds', async () => {
     const { clock, pace, recovered } = start();
     for (let i = 0; i < 3; i += 1) {
-      await pace.turn(never);
+      await pace.turn();
       pace.failed(undefined);
     }
     expect(pace.isFailing).toBe(true);
-    const first = pace.turn(never);
-    const second = pace.turn(never);
+    const first = pace.turn();
+    const second = pace.turn();
     expect(await isGiven(first)).toBe(false);
     clock.advance({ ms: 100 });
     expect(await isGiven(first)).toBe(true);
@@ -52,14 +52,14 @@ describe('the pace of an endpoint', () => {
     pace.succeeded();
     expect(pace.isFailing).toBe(false);
     expect(recovered).toHaveLength(1);
-    for (let i = 0; i < 4; i += 1) expect(await isGiven(pace.turn(never))).toBe(true);
+    for (let i = 0; i < 4; i += 1) expect(await isGiven(pace.turn())).toBe(true);
   });
 
   it('pauses as long as the endpoint asks', async () => {
     const { clock, pace } = start();
-    await pace.turn(never);
+    await pace.turn();
     pace.failed(7_000);
-    const next = pace.turn(never);
+    const next = pace.turn();
     clock.advance({ ms: 6_999 });
     expect(await isGiven(next)).toBe(false);
     clock.advance({ ms: 1 });
@@ -67,13 +67,12 @@ describe('the pace of an endpoint', () => {
   });
 
   it('lets those go who are told to stop', async () => {
-    const { pace } = start();
-    await pace.turn(never);
+    const { pace, stopping } = start();
+    await pace.turn();
     pace.failed(7_000);
-    const stopping = new AbortController();
-    const waiting = pace.turn(stopping.signal);
+    const waiting = pace.turn();
     stopping.abort();
     expect(await waiting).toBe(false);
-    expect(await pace.turn(stopping.signal)).toBe(false);
+    expect(await pace.turn()).toBe(false);
   });
 });

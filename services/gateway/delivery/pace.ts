@@ -19,37 +19,32 @@ export class Pace {
   #failures = 0;
   #pausedUntilMs = 0;
   #cancelWake: (() => void) | undefined;
-  readonly #waiting = new Set<() => void>();
+  readonly #signal: AbortSignal;
+  readonly #waiting = new Set<(isGiven: boolean) => void>();
 
-  constructor(clock: Clock, random: () => number, onRecovered: () => void) {
+  /** @param signal stops it: nobody gets a turn any more */
+  constructor(clock: Clock, random: () => number, signal: AbortSignal, onRecovered: () => void) {
     this.#clock = clock;
     this.#random = random;
+    this.#signal = signal;
     this.#onRecovered = onRecovered;
+    // One listener for all who wait: a thousand of them would be searched one by one.
+    signal.addEventListener('abort', () => this.#letGo(), { once: true });
   }
 
   get isFailing(): boolean {
     return this.#failures >= FAILURES;
   }
 
-  /** Waits for the turn to make an attempt; false when `signal` was aborted before. */
-  async turn(signal: AbortSignal): Promise<boolean> {
-    if (signal.aborted) return false;
+  /** Waits for the turn to make an attempt; false when the pace was stopped before. */
+  async turn(): Promise<boolean> {
+    if (this.#signal.aborted) return false;
     if (this.#waiting.size === 0 && this.#isOpen()) {
       this.#running += 1;
       return true;
     }
     return new Promise((resolve) => {
-      const go = (): void => {
-        signal.removeEventListener('abort', leave);
-        resolve(true);
-      };
-      const leave = (): void => {
-        this.#waiting.delete(go);
-        if (this.#waiting.size === 0) this.#cancelWake?.();
-        resolve(false);
-      };
-      this.#waiting.add(go);
-      signal.addEventListener('abort', leave, { once: true });
+      this.#waiting.add(resolve);
       this.#admit();
     });
   }
@@ -81,6 +76,12 @@ export class Pace {
     this.#admit();
   }
 
+  #letGo(): void {
+    for (const go of this.#waiting) go(false);
+    this.#waiting.clear();
+    this.#cancelWake?.();
+  }
+
   #isOpen(): boolean {
     return this.#running < (this.isFailing ? 1 : RUNNING_LIMIT) && this.#clock.monotonic() >= this.#pausedUntilMs;
   }
@@ -90,7 +91,7 @@ export class Pace {
       if (!this.#isOpen()) break;
       this.#waiting.delete(go);
       this.#running += 1;
-      go();
+      go(true);
     }
     this.#cancelWake?.();
     this.#cancelWake = undefined;

@@ -106,7 +106,7 @@ export class Served {
   constructor(record: SubscriptionRecord, [hi, open, owesStates]: SubscriptionCursor, serving: Serving) {
     this.record = record;
     this.#serving = serving;
-    this.#pace = new Pace(serving.clock, serving.random, () => this.#wakeCatchUp());
+    this.#pace = new Pace(serving.clock, serving.random, this.#stopping.signal, () => this.#wakeCatchUp());
     this.#start = hi;
     const lanes = Object.entries(open).map(
       ([subject, first]) => [subject, this.#open(subject, first - 1, hi)] as const,
@@ -325,7 +325,7 @@ export class Served {
     const { signal } = this.#stopping;
     const { clock } = this.#serving;
     for (let n = 1; !signal.aborted; n += 1) {
-      if (!(await this.#pace.turn(signal))) return false;
+      if (!(await this.#pace.turn())) return false;
       if (signal.aborted) {
         this.#pace.finished();
         return false;
