@@ -1,6 +1,6 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { bus } from '../shared/contract/bus.js';
-import { encodeEvent, makeEvent } from '../shared/event.js';
+import { encodeEvent, makeEvent, newTraceparent } from '../shared/event.js';
 import { eventSubject, resourceAddress } from '../shared/subjects.js';
 import { dataOf } from './event/fromChange.js';
 import type { Names } from './event/names.js';
@@ -62,6 +62,3 @@ export class Announcer {
     };
   }
 }
-
-/** W3C Trace Context; flags 00: whoever traces the event decides later whether it is sampled. */
-const newTraceparent = (): string => `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-00`;
