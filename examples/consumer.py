@@ -139,6 +139,9 @@ def main():
     except KeyboardInterrupt:
         pass
     finally:
+        # Whoever is impatient must not keep us from unsubscribing.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         for subscription in subscriptions:
             try:
                 status, _ = gateway.request("DELETE", "/subscriptions/" + subscription["id"])

@@ -7,7 +7,8 @@ import { startPublisher } from './support/publisher.js';
 import { spawnGateway, subscribe } from './support/services.js';
 
 const SUBSCRIPTIONS = 10_000;
-const AT_ONCE = 32;
+/** As many endpoints of one caller as are checked at a time. */
+const AT_ONCE = 8;
 const LOCK_STATE = '/sync/ptp-status/lock-state';
 
 /** Runs `work` for every number, so many at a time. */
@@ -29,11 +30,14 @@ describe(`${SUBSCRIPTIONS} subscriptions`, () => {
   let broker: Broker;
   let consumer: Consumer;
 
+  let gateway: Awaited<ReturnType<typeof spawnGateway>> | undefined;
+
   beforeAll(async () => {
     broker = await startBroker();
     consumer = await startConsumer();
   });
   afterAll(async () => {
+    await gateway?.kill('SIGKILL');
     await consumer.close();
     await broker.close();
   });
@@ -41,13 +45,14 @@ describe(`${SUBSCRIPTIONS} subscriptions`, () => {
   it('are made, loaded again after a restart, served and deleted, each once', async () => {
     const port = await freePort();
     const vars = { INITIAL_NOTIFICATION: 'false', MAX_SUBSCRIPTIONS_PER_CALLER: '20000', API_RATE: '100000' };
-    let gateway = await spawnGateway(broker.url, port, vars);
+    gateway = await spawnGateway(broker.url, port, vars);
+    const { api } = gateway;
     const baseKb = residentKb(gateway.pid);
     const list = async (): Promise<{ id: string }[]> =>
-      (await fetch(`${gateway.api}/subscriptions`)).json() as Promise<{ id: string }[]>;
+      (await fetch(`${api}/subscriptions`)).json() as Promise<{ id: string }[]>;
 
     const subscribeMs = await forAll(SUBSCRIPTIONS, async (i) => {
-      const answer = await subscribe(gateway.api, `/cluster/node/n${i}${LOCK_STATE}`, consumer.url);
+      const answer = await subscribe(api, `/cluster/node/n${i}${LOCK_STATE}`, consumer.url);
       if (answer.status !== 201) throw new Error(`${answer.status}: ${await answer.text()}`);
       await answer.arrayBuffer();
     });
@@ -69,7 +74,7 @@ describe(`${SUBSCRIPTIONS} subscriptions`, () => {
     await publisher.close();
 
     const deletedMs = performance.now();
-    const deleted = await fetch(`${gateway.api}/subscriptions`, { method: 'DELETE' });
+    const deleted = await fetch(`${api}/subscriptions`, { method: 'DELETE' });
     const deleteMs = Math.round(performance.now() - deletedMs);
     expect(await deleted.json()).toEqual({ status: 'deleted all subscriptions' });
     expect(await list()).toEqual([]);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from './support/eventually.js';
 import { processesOf, startLocally, type LocalRun } from './support/localRun.js';
+import { freePort } from './support/ports.js';
 
 /** What the README promises. */
 const STOP_MS = 5_000;
@@ -29,7 +30,7 @@ const ready = (run: LocalRun): Promise<unknown> => eventually(() => run.output()
 describe('npm start', () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'ptp-start-'));
   let consumer: Server;
-  let settings: { DATA_DIR: string; API_PORT: string };
+  let settings: { DATA_DIR: string; API_PORT: string; CONSUMER_PORT: string };
   let subscriptions: string;
   /** Of a subscription that is there before and after. */
   let id: string;
@@ -38,7 +39,7 @@ describe('npm start', () => {
   beforeAll(async () => {
     consumer = await listening();
     const free = await listening();
-    settings = { DATA_DIR: dataDir, API_PORT: String(portOf(free)) };
+    settings = { DATA_DIR: dataDir, API_PORT: String(portOf(free)), CONSUMER_PORT: String(await freePort()) };
     subscriptions = `http://127.0.0.1:${portOf(free)}/api/ocloudNotifications/v1/subscriptions`;
     await close(free);
   });

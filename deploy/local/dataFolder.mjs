@@ -1,7 +1,7 @@
 // @ts-check
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { CannotStart } from './cannotStart.mjs';
 import { takeLock } from './lock.mjs';
 
@@ -32,7 +32,7 @@ export function openDataFolder(path) {
   /** @type {() => void} */
   let unlock;
   try {
-    for (const folder of [log, broker, demo, run]) mkdirSync(folder, { recursive: true });
+    for (const folder of [log, broker, demo, run]) makeFolder(folder);
     unlock = takeLock(join(path, 'lock'));
   } catch (err) {
     if (err instanceof CannotStart) throw err;
@@ -53,6 +53,16 @@ export function openDataFolder(path) {
       unlock();
     },
   };
+}
+
+/**
+ * Makes a folder and those above it. (mkdir's own `recursive` never returns below /proc.)
+ * @param {string} folder
+ */
+function makeFolder(folder) {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder);
 }
 
 /**

@@ -67,7 +67,7 @@ export function readSettings(args, env, root) {
     metricsPort: port('METRICS_PORT', 9091),
     brokerPort: 4222,
     monitoringPort: 8222,
-    consumerPort: 9089,
+    consumerPort: port('CONSUMER_PORT', 9089),
   };
   if (mistakes.length > 0) throw new CannotStart(`Cannot start: ${mistakes.join('; ')}.`);
   return settings;

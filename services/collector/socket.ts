@@ -1,5 +1,6 @@
-import { lstatSync, unlinkSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import type { Clock } from '../shared/clock.js';
 import type { Logger } from '../shared/log.js';
 import { CannotStart } from '../shared/service.js';
@@ -48,6 +49,7 @@ export class EventSocket {
     if (bytes > MAX_PATH_BYTES) {
       throw new CannotStart(`EVENT_SOCKET is ${bytes} bytes long, a socket path has at most 107: ${this.#path}`);
     }
+    makeFolder(dirname(this.#path));
     const server = createServer((socket) => this.#accept(socket));
     server.maxConnections = MAX_CONNECTIONS;
     server.on('drop', () => this.#log.warn({ open: this.#connections.size }, 'too many connections, one was refused'));
@@ -157,4 +159,17 @@ function isListening(path: string): Promise<boolean> {
     probe.on('connect', () => end(true));
     probe.on('error', () => end(false));
   });
+}
+
+/** The daemon waits for a socket in a folder that perhaps nobody has made yet. Throws CannotStart. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  try {
+    mkdirSync(folder);
+  } catch (err) {
+    const { code } = err as NodeJS.ErrnoException;
+    throw new CannotStart(`the folder of EVENT_SOCKET, ${folder}, does not exist and cannot be made (${code})`, {
+      cause: err,
+    });
+  }
 }

@@ -54,6 +54,7 @@ export function readBrokerSettings(env: Env): BrokerSettings {
 export async function connectBroker(settings: BrokerSettings, name: string, deps: Deps): Promise<NatsConnection> {
   const { log, life, fail } = deps;
   const where = settings.servers.join(', ');
+  log.info({ broker: where }, 'connecting to the broker');
   const waiting = setInterval(() => log.warn({ broker: where }, 'waiting for the broker'), 5_000);
   let broker: NatsConnection;
   try {

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endsWithTheTests } from './childProcess.js';
 import { eventually } from './eventually.js';
 
 export interface Broker {
@@ -46,7 +47,9 @@ export async function startBroker(): Promise<Broker> {
 function launch(dir: string, port: number): ChildProcess {
   const path = `${process.env['PATH']}:/usr/sbin:/usr/local/sbin`;
   const flags = ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', join(dir, 'store'), '--ports_file_dir', dir];
-  return spawn('nats-server', flags, { stdio: 'ignore', env: { ...process.env, PATH: path } });
+  const server = spawn('nats-server', flags, { stdio: 'ignore', env: { ...process.env, PATH: path } });
+  endsWithTheTests(server);
+  return server;
 }
 
 const portsFiles = (dir: string): string[] => readdirSync(dir).filter((name) => name.endsWith('.ports'));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { collectorVars, type NodeFiles } from './collector.js';
 import { eventually } from './eventually.js';
 import { freePort } from './ports.js';
+import { endsWithTheTests } from './childProcess.js';
 
 export interface CollectorProcess {
   /** `http://127.0.0.1:<port>` of its metrics. */
@@ -28,6 +29,7 @@ export async function spawnCollector(brokerUrl: string, files: NodeFiles): Promi
     LOG_LEVEL: 'warn',
   };
   const child = spawn(process.execPath, [main], { env, stdio: 'ignore' });
+  endsWithTheTests(child);
   const url = `http://127.0.0.1:${port}`;
   await eventually(async () => (await fetch(`${url}/readyz`)).ok);
   const kilobytes = (name: string): number => {

@@ -8,6 +8,7 @@ import { readConfig } from '../../services/gateway/config.js';
 import { systemClock, type Clock } from '../../services/shared/clock.js';
 import { Lifecycle } from '../../services/shared/lifecycle.js';
 import type { Deps } from '../../services/shared/service.js';
+import { endsWithTheTests } from './childProcess.js';
 import { eventually } from './eventually.js';
 
 /** What a service is given in a test: its own registry and lifecycle, and an error that stops the test. */
@@ -67,6 +68,7 @@ export async function spawnGateway(
     ...vars,
   };
   const child: ChildProcess = spawn(process.execPath, [main], { env, stdio: 'ignore' });
+  endsWithTheTests(child);
   const url = `http://127.0.0.1:${apiPort}`;
   await eventually(async () => (await fetch(`${url}/readyz`)).ok);
   return {
