@@ -1,3 +1,4 @@
+import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { Kvm } from '@nats-io/kv';
 import { bus } from '../services/shared/contract/bus.js';
@@ -19,6 +20,13 @@ const offset = (ns: number, servo = 's2'): string =>
   `ptp4l[81021.120]: [ptp4l.0.config] master offset ${ns} ${servo} freq -5120 path delay 312`;
 const osOffset = (ns: number): string =>
   `phc2sys[81021.410]: [ptp4l.0.config] CLOCK_REALTIME phc offset ${ns} s2 freq -11020 delay 611`;
+const gnss = (fix: number, state: string): string =>
+  `gnss[1]:[ts2phc.0.config] ens1f0 gnss_status ${fix} offset 5 ${state}`;
+const eec = (state: string): string =>
+  `synce4l[1]:[synce4l.0.config] ens1f0 device synce1 eec_state EEC network_option 1 ${state}`;
+const quality = (ql: string): string =>
+  `synce4l[1]:[synce4l.0.config] ens1f0 clock_quality PRTC device synce1 ext_ql 0x20 network_option 1 ql ${ql} s2`;
+const clockClass = (value: number): string => `ptp4l[1]:[ptp4l.0.config] CLOCK_CLASS_CHANGE ${value}`;
 
 let broker: Broker;
 let files: NodeFiles;
@@ -82,6 +90,14 @@ async function changeSaved(change: (state: NodeState) => NodeState): Promise<voi
   const saved = await kv.get(nodeToken(NODE));
   if (saved === null) throw new Error('nothing saved');
   await kv.put(nodeToken(NODE), JSON.stringify(change(saved.json<NodeState>())));
+  await client.close();
+}
+
+/** As of a collector that was killed before its first write. */
+async function forgetSaved(): Promise<void> {
+  const client = await connect({ servers: broker.url });
+  const jsm = await jetstreamManager(client);
+  await jsm.streams.purge('KV_ptp_states', { filter: `$KV.ptp_states.${nodeToken(NODE)}` });
   await client.close();
 }
 
@@ -189,6 +205,64 @@ describe('a collector that is started again', () => {
     ]);
     const numbers = log.map(({ path, event }) => `${path} ${event.sequence}`);
     expect(new Set(numbers).size).toBe(log.length);
+  });
+
+  describe.each([
+    ['lock-state', offset(5_000), offset(17)],
+    ['os-clock-sync-state', osOffset(5_000), osOffset(3)],
+    ['ptp-clock-class-change', clockClass(248), clockClass(6)],
+    ['gnss-sync-status', gnss(0, 's0'), gnss(3, 's2')],
+    ['synce lock-state', eec('s0'), eec('s2')],
+    ['synce clock-quality', quality('0x4'), quality('0x2')],
+  ])('and was killed between the ack of an event of %s and the write', (_, before, now) => {
+    beforeEach(() => files.writeConfig('synce4l.0.config', '#profile: oc\n[global]\n[ens1f0]\n'));
+
+    it('does not publish the same state again, and publishes the next', async () => {
+      await restart();
+      await hear(before);
+      let behind: NodeState | undefined;
+      await changeSaved((state) => (behind = state));
+      await restart();
+      await hear(now);
+      const events = await eventsOnTheBus();
+      await changeSaved((state) => behind ?? state);
+      await restart();
+      await hear(now);
+      expect(await eventsOnTheBus()).toEqual(events);
+      await restart();
+      await hear(before);
+      expect((await eventsOnTheBus()).length).toBeGreaterThan(events.length);
+    });
+
+    it("does not publish a clock's first event ever again", async () => {
+      await restart();
+      await hear(now);
+      const events = await eventsOnTheBus();
+      expect(events.length).toBeGreaterThan(0);
+      await forgetSaved();
+      await restart();
+      await hear(now);
+      expect(await eventsOnTheBus()).toEqual(events);
+    });
+  });
+
+  it('takes no clock for known whose configuration was deleted just before it was killed', async () => {
+    await collector.feed(await collector.connect(), gnss(3, 's2'));
+    const behind = await eventually(async () => {
+      const saved = await savedState();
+      return saved?.resources.length === 1 ? saved : undefined;
+    });
+    files.removeConfig('ptp4l.0.config');
+    const events = await eventually(async () => {
+      const now = await eventsOnTheBus();
+      return now.length === 2 ? now : undefined;
+    });
+    await collector.stop();
+    await changeSaved(() => behind);
+    await restart();
+    clock.advance({ seconds: 30 });
+    await collector.stop();
+    expect(await eventsOnTheBus()).toEqual(events);
   });
 
   it('waits for the file of a configuration, and gives it up after 30 s', async () => {

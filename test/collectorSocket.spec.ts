@@ -86,9 +86,14 @@ describe('the event socket', () => {
     await expect(startTestCollector(broker.url, files, { vars })).rejects.toThrow(/at most 107/);
   });
 
-  it('is refused where the folder is missing', async () => {
-    const vars = { EVENT_SOCKET: `${files.dir}/no/such/events.sock` };
-    await expect(startTestCollector(broker.url, files, { vars })).rejects.toThrow(/cannot be opened as a socket/);
+  it('makes its folder, and is refused where it cannot', async () => {
+    const missing = { EVENT_SOCKET: `${files.dir}/made/events.sock` };
+    const collector = await startTestCollector(broker.url, files, { vars: missing });
+    await collector.stop();
+    const further = { EVENT_SOCKET: `${files.dir}/no/such/events.sock` };
+    await expect(startTestCollector(broker.url, files, { vars: further })).rejects.toThrow(
+      /the folder of EVENT_SOCKET, .*\/no\/such, does not exist and cannot be made \(ENOENT\)/,
+    );
   });
 
   it('reads every connection on its own, and garbage changes nothing', async () => {

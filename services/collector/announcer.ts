@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { bus } from '../shared/contract/bus.js';
 import { encodeEvent, makeEvent, newTraceparent } from '../shared/event.js';
+import type { ClockRecord } from '../shared/messages.js';
 import { eventSubject, resourceAddress } from '../shared/subjects.js';
 import { dataOf } from './event/fromChange.js';
 import type { Names } from './event/names.js';
@@ -32,8 +33,11 @@ export class Announcer {
     this.#sequences.set(resource, Math.max(sequence, this.#sequences.get(resource) ?? 0));
   }
 
-  /** @param now wall clock, ms: when the line was read */
-  announce(change: Change, now: number): Announcement {
+  /**
+   * @param record the clock as it is now; none for the whole node
+   * @param now wall clock, ms: when the line was read
+   */
+  announce(change: Change, record: ClockRecord | undefined, now: number): Announcement {
     const { resource } = change;
     const { path, type } = bus.resources[resource];
     // The first event ever of a resource begins at the time in ms: a number that no earlier collector can have reached.
@@ -54,6 +58,7 @@ export class Announcer {
       id,
       subject: eventSubject(this.#names.node, path),
       body: encodeEvent(event),
+      headers: record ? { [bus.headers.clock]: JSON.stringify(record) } : {},
       clock: changeKey(change),
       resource,
       time,

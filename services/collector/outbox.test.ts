@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { FakeClock } from '../../test/support/fakeClock.js';
 import { Outbox, type Outgoing, type Sent } from './outbox.js';
 
-const event = (id: number, subject: string, clock = ''): Outgoing => ({ id: String(id), subject, body: '', clock });
+const event = (id: number, subject: string, clock = ''): Outgoing => ({
+  id: String(id),
+  subject,
+  body: '',
+  headers: {},
+  clock,
+});
 
 /** A bus that a test answers for. */
 function world(limit = 1_000) {

@@ -9,6 +9,7 @@ export interface Outgoing {
   id: string;
   subject: string;
   body: string;
+  headers: Readonly<Record<string, string>>;
   /** Whose state it tells: a newer event of the same subject and clock supersedes it. */
   clock: string;
 }

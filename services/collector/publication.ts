@@ -2,7 +2,7 @@ import type { ClockRecord, LastEvent, NodeState } from '../shared/messages.js';
 import { Announcer, type Announcement } from './announcer.js';
 import type { Names } from './event/names.js';
 import type { Outbox, Outgoing } from './outbox.js';
-import { clockRecord, nodeState } from './records.js';
+import { clockRecord, forgottenRecord, nodeState } from './records.js';
 import { readSaved, savedLastEvent, savedOverall } from './saved.js';
 import type { Change } from './state/change.js';
 import type { Instant } from './state/clock.js';
@@ -111,10 +111,13 @@ export class Publication {
   }
 
   #announce(outbox: Outbox, change: Change, at: Instant): void {
-    const { clocks, onAnnounced } = this.#options;
-    const event = this.#announcer.announce(change, at.now);
-    const view = clocksOf(clocks, change.resource).find((one) => clockKey(change.resource, one) === event.clock);
-    if (view) this.#records.set(event.id, this.#record(view));
+    const { clocks, names, onAnnounced } = this.#options;
+    const key = changeKey(change);
+    const view = clocksOf(clocks, change.resource).find((one) => clockKey(change.resource, one) === key);
+    const record = view && this.#record(view);
+    const told = change.resource === 'syncState' ? undefined : (record ?? forgottenRecord(change, names, at.now));
+    const event = this.#announcer.announce(change, told, at.now);
+    if (record) this.#records.set(event.id, record);
     this.#pending.set(event.clock, (this.#pending.get(event.clock) ?? 0) + 1);
     onAnnounced(change, at);
     outbox.add(event);

@@ -33,6 +33,7 @@ export function createSender(options: PublisherOptions): (event: Outgoing, first
       if (isOld && (await lastId(jsm, event.subject)) === event.id) return 'stored';
       const told = headers();
       told.set('content-type', 'application/cloudevents+json');
+      for (const [name, value] of Object.entries(event.headers)) told.set(name, value);
       await js.publish(event.subject, event.body, { msgID: event.id, headers: told, timeout: ACK_MS });
       onPublished((performance.now() - startedMs) / 1_000);
       return 'stored';

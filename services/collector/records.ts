@@ -11,6 +11,7 @@ import { bus } from '../shared/contract/bus.js';
 import { addressOf, currentData } from './event/current.js';
 import type { Names } from './event/names.js';
 import { eventData } from './event/values.js';
+import type { Change, OverallChange } from './state/change.js';
 import type { Instant } from './state/clock.js';
 import type { NodeClocks } from './state/nodeClocks.js';
 import { clocksOf, RESOURCES, type ClockView, type Resource } from './state/view.js';
@@ -38,6 +39,22 @@ export function clockRecord(view: ClockView, names: Names): ClockRecord {
     ...(view.lock !== undefined && view.lock !== word && { lock: view.lock }),
     ...(view.device !== '' && { device: view.device }),
     ...(view.networkOption !== undefined && { networkOption: view.networkOption }),
+  };
+}
+
+/** The clock of a change that nothing is known of any more, since its configuration is gone: it has no state. */
+export function forgottenRecord(change: Exclude<Change, OverallChange>, names: Names, now: number): ClockRecord {
+  const process = 'process' in change ? change.process : change.resource === 'gnssSyncStatus' ? 'gnss' : 'synce4l';
+  const { config, iface } = change;
+  return {
+    config,
+    process,
+    interface: iface,
+    address: addressOf({ process, iface }, names),
+    state: '',
+    since: rfc3339(now),
+    confirmed: false,
+    ...('device' in change && { device: change.device }),
   };
 }
 

@@ -1,28 +1,26 @@
 import { bus } from '../shared/contract/bus.js';
-import type { PtpEvent } from '../shared/event.js';
-import type { ClockRecord, LastEvent, ResourceState } from '../shared/messages.js';
+import type { ClockRecord, LastEvent } from '../shared/messages.js';
 import { PROCESSES, type ClockState, type Nanoseconds, type Process } from './parse/observation.js';
 import { nanoseconds } from './parse/numbers.js';
+import { clockKey } from './state/key.js';
 import type { SavedNode } from './state/restore.js';
 import { RESOURCES, type ClockView, type Resource } from './state/view.js';
 import type { Remembered } from './stateStore.js';
 
 const STATES: ReadonlySet<string> = new Set(['FREERUN', 'LOCKED', 'HOLDOVER']);
-const NOTHING: SavedNode = { clocks: [], ports: [], isSameBoot: true };
 
 /** What the value in ptp_states says, mended by events that are newer than it. */
-export function readSaved({ state, lastEvents }: Remembered, bootId: string): SavedNode {
-  if (state === undefined) return NOTHING;
+export function readSaved(remembered: Remembered, bootId: string): SavedNode {
+  const { state } = remembered;
   const clocks = RESOURCES.flatMap((resource) => {
-    const saved = state.resources.find(({ resource: path }) => path === bus.resources[resource].path);
-    if (saved === undefined || resource === 'syncState') return [];
-    return mended(saved, lastEvents.get(resource)).flatMap((record) => {
+    if (resource === 'syncState') return [];
+    return mended(resource, remembered).flatMap((record) => {
       const clock = viewOf(record);
       return clock ? [{ resource, clock, lastLineMs: Date.parse(record.lastLineAt ?? '') || 0 }] : [];
     });
   });
-  const ports = state.ports.map(({ config, number, interface: iface, role }) => ({ config, number, iface, role }));
-  return { clocks, ports, isSameBoot: state.bootId === bootId && bootId !== '' };
+  const ports = state?.ports.map(({ config, number, interface: iface, role }) => ({ config, number, iface, role }));
+  return { clocks, ports: ports ?? [], isSameBoot: state === undefined || (state.bootId === bootId && bootId !== '') };
 }
 
 /** The overall state published last: the bus itself knows best. */
@@ -45,19 +43,21 @@ export function savedLastEvent(resource: Resource, { state, lastEvents }: Rememb
 
 /**
  * The value is written after the event's ack, so a collector that was killed in between left a value that is one event
- * behind: the event says what became of its clock.
+ * behind: the event brings its clock along.
  */
-function mended({ clocks, lastEvent }: ResourceState, event: PtpEvent | undefined): ClockRecord[] {
-  if (event === undefined || Number(event.sequence) <= Number(lastEvent?.sequence ?? -1)) return clocks;
-  const [state, offset] = event.data?.values ?? [];
-  // SyncE quality is two values, and GNSS and SyncE words say less than their records: those are published once more.
-  if (state === undefined || state.data_type !== 'notification' || !STATES.has(state.value)) return clocks;
-  return clocks.map((record) => {
-    if (record.address !== state.ResourceAddress) return record;
-    const { holdoverEndsMs: _, ...rest } = record;
-    return { ...rest, state: state.value, since: event.time, ...(offset && { offset: offset.value }) };
-  });
+function mended(resource: Resource, { state, lastEvents, lastClocks }: Remembered): ClockRecord[] {
+  const { path } = bus.resources[resource];
+  const saved = state?.resources.find((one) => one.resource === path);
+  const records = saved?.clocks ?? [];
+  const newest = lastClocks.get(resource);
+  const sequence = Number(lastEvents.get(resource)?.sequence ?? 0);
+  if (newest === undefined || sequence <= Number(saved?.lastEvent?.sequence ?? -1)) return records;
+  const key = keyOf(resource, newest);
+  return [...records.filter((record) => keyOf(resource, record) !== key), newest];
 }
+
+const keyOf = (resource: Resource, { config, process, interface: iface, device = '' }: ClockRecord): string =>
+  clockKey(resource, { config, process: process as Process, iface, device });
 
 function viewOf(record: ClockRecord): ClockView | undefined {
   const { config, interface: iface, state: word, lock, offset, rememberedOffset } = record;

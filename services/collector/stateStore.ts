@@ -5,7 +5,7 @@ import type { Clock } from '../shared/clock.js';
 import { bus } from '../shared/contract/bus.js';
 import { decodeEvent, type PtpEvent } from '../shared/event.js';
 import type { Logger } from '../shared/log.js';
-import type { NodeState } from '../shared/messages.js';
+import type { ClockRecord, NodeState } from '../shared/messages.js';
 import { eventSubject, nodeToken, resourceAddress } from '../shared/subjects.js';
 import { RESOURCES, type Resource } from './state/view.js';
 
@@ -15,6 +15,8 @@ const RETRY_MS = 1_000;
 export interface Remembered {
   state: NodeState | undefined;
   lastEvents: Map<Resource, PtpEvent>;
+  /** The clock of each of these events, as it was then. */
+  lastClocks: Map<Resource, ClockRecord>;
 }
 
 /** Reads it, and tries again for as long as the bus cannot answer; undefined when `signal` was aborted meanwhile. */
@@ -40,6 +42,7 @@ async function readOnce(
   const kv = await openStates(js);
   const entry = await kv.get(nodeToken(nodeName));
   const lastEvents = new Map<Resource, PtpEvent>();
+  const lastClocks = new Map<Resource, ClockRecord>();
   for (const resource of RESOURCES) {
     const { path } = bus.resources[resource];
     const last = { last_by_subj: eventSubject(nodeName, path) };
@@ -47,11 +50,21 @@ async function readOnce(
     if (message === null) continue;
     try {
       lastEvents.set(resource, decodeEvent(message.data, resourceAddress(nodeName, path)));
+      const clock = readClock(message.header.get(bus.headers.clock));
+      if (clock) lastClocks.set(resource, clock);
     } catch (err) {
       log.warn({ err, resource }, 'the last event on the bus is none of ours, left aside');
     }
   }
-  return { state: entry === null ? undefined : entry.json<NodeState>(), lastEvents };
+  return { state: entry === null ? undefined : entry.json<NodeState>(), lastEvents, lastClocks };
+}
+
+/** Events of older collectors, and those made over REST, have no such header. */
+function readClock(header: string): ClockRecord | undefined {
+  if (header === '') return undefined;
+  const clock = JSON.parse(header) as Partial<ClockRecord> | null;
+  const required = [clock?.config, clock?.process, clock?.interface, clock?.state, clock?.since];
+  return required.every((member) => typeof member === 'string') ? (clock as ClockRecord) : undefined;
 }
 
 const openStates = (js: JetStreamClient): Promise<KV> =>
