@@ -4,5 +4,5 @@ export type { Logger };
 
 /** One JSON line per message on standard output, with the service's name. */
 export function createLog(service: string, level: string): Logger {
-  return pino({ name: service, level, base: { service }, timestamp: pino.stdTimeFunctions.isoTime });
+  return pino({ level, base: { service }, timestamp: pino.stdTimeFunctions.isoTime });
 }

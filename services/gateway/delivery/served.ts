@@ -438,7 +438,7 @@ export class Served {
     return this.#lanes.get(subject) ?? this.#open(subject, position);
   }
 
-  // --- helpers
+  // --- questions to the broker
 
   /** Asks the broker until it answers. */
   async #ask<T>(question: () => Promise<T>): Promise<T | 'stopped'> {
