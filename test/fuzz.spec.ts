@@ -97,7 +97,7 @@ describe('the API', () => {
         const status = await sent(gateway.url, fuzzed);
         if (status !== undefined && status >= 500) throw new Error(`answered ${status}`);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 5_000 },
     );
     expect(errors.mock.calls).toEqual([]);
     expect(gateway.deps.failures).toEqual([]);

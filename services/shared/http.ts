@@ -1,9 +1,11 @@
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { Router } from '@koa/router';
 import type { Middleware } from 'koa';
 import type { Registry } from 'prom-client';
+import { plainTarget } from './requestTarget.js';
 import { CannotStart } from './service.js';
 
 /** Certificate and key, PEM. */
@@ -22,6 +24,7 @@ export interface HttpServer {
 /** Time a client has to send its headers, and its whole request. */
 const HEADERS_MS = 5_000;
 const REQUEST_MS = 15_000;
+const MAX_HEADER_BYTES = 16_384;
 /** Time running answers have when the server closes. */
 const GRACE_MS = 1_000;
 
@@ -33,11 +36,16 @@ export async function listen(
   const limits = {
     headersTimeout: HEADERS_MS,
     requestTimeout: REQUEST_MS,
-    maxHeaderSize: 16_384,
+    maxHeaderSize: MAX_HEADER_BYTES,
     keepAliveTimeout: 65_000,
   };
-  const secure = tls && createSecureServer({ ...limits, ...tls }, handler);
-  const server = secure ?? createServer(limits, handler);
+  const listener: RequestListener = (req, res) => {
+    req.url = plainTarget(req.url ?? '/');
+    handler(req, res);
+  };
+  const secure = tls && createSecureServer({ ...limits, ...tls }, listener);
+  const server = secure ?? createServer(limits, listener);
+  server.on('clientError', answerClientError);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (err: NodeJS.ErrnoException) => {
       const why = err.code === 'EADDRINUSE' ? 'is already in use' : `cannot be opened (${err.code})`;
@@ -56,6 +64,34 @@ export async function listen(
       clearTimeout(timer);
     },
   };
+}
+
+/** What Node's parser refuses before a request exists: the code of its error, and the answer. */
+const REFUSED: Record<string, [status: string, detail: string]> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', `the headers may have ${MAX_HEADER_BYTES} bytes`],
+  HPE_INVALID_METHOD: ['400 Bad Request', 'the method is not one of HTTP'],
+  ERR_HTTP_REQUEST_TIMEOUT: [
+    '408 Request Timeout',
+    `headers must come within ${HEADERS_MS / 1_000} s, the whole request within ${REQUEST_MS / 1_000} s`,
+  ],
+};
+
+/** Answers what is no HTTP request with the same kind of body as every other error (RFC 9457). */
+function answerClientError(err: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || err.code === 'ECONNRESET') return void socket.destroy();
+  const [line, detail] = REFUSED[err.code ?? ''] ?? ['400 Bad Request', 'this is not an HTTP/1.1 request'];
+  const title = line.slice(4).toLowerCase();
+  const body = JSON.stringify({ type: 'about:blank', title, status: Number.parseInt(line), detail, error: detail });
+  socket.end(
+    [
+      `HTTP/1.1 ${line}`,
+      'connection: close',
+      'content-type: application/problem+json',
+      `content-length: ${Buffer.byteLength(body)}`,
+      '',
+      body,
+    ].join('\r\n'),
+  );
 }
 
 /**

@@ -12,7 +12,6 @@ import type { CneMetrics } from '../cneMetrics.js';
 import { counted } from './counted.js';
 import { currentStateRoutes, type CurrentStateDeps } from './currentState.js';
 import { API_BASE } from './location.js';
-import { squashedPath } from './path.js';
 import { problems } from './problems.js';
 import { publisherRoutes, type PublisherRoutesDeps } from './publishers.js';
 import { subscriptionRoutes, type SubscriptionRoutesDeps } from './subscriptions.js';
@@ -50,10 +49,6 @@ export function createApi(deps: ApiDeps): RequestListener {
   const app = new Koa();
   app.use(counted(deps.cne));
   app.use(problems(deps.log));
-  app.use(async (ctx, next) => {
-    ctx.path = squashedPath(ctx.path);
-    await next();
-  });
   for (const router of [root, v1]) app.use(router.routes());
   for (const router of [root, v1]) app.use(router.allowedMethods());
   app.on('error', (err: unknown) => deps.log.debug({ err }, 'client went away'));

@@ -40,6 +40,7 @@ export function readText(body: Body, name: string, longest: number): string | un
   const text = body[name];
   if (text === undefined || text === null || text === '') return undefined;
   if (typeof text !== 'string') throw missing(name);
-  if (text.length > longest) throw new Problem(400, 'malformed request', `"${name}" may have ${longest} characters`);
+  if (text.length > longest)
+    throw new Problem(400, 'malformed request', `"${name}" may have at most ${longest} characters`);
   return text;
 }

@@ -1,4 +1,4 @@
-import { squashedPath } from './path.js';
+import { plainTarget, squashedPath } from './requestTarget.js';
 
 describe('squashedPath', () => {
   it.each([
@@ -16,5 +16,25 @@ describe('squashedPath', () => {
     ['/a%40%5B%60%7B%3A', '/a%40%5B%60%7B%3A'],
   ])('makes %s %s', (path, squashed) => {
     expect(squashedPath(path)).toBe(squashed);
+  });
+});
+
+describe('plainTarget', () => {
+  it.each([
+    ['/api/v1/health', '/api/v1/health'],
+    ['/a//b/?all=true', '/a/b?all=true'],
+    ['//subscriptions?all=@#', '/subscriptions?all=@'],
+    ['//a@b#', '/a@b'],
+    ['//[::1/#', '/[::1'],
+    ['/x?a#b?c', '/x?a'],
+    ['http://elsewhere/api//x?y', '/api/x?y'],
+    ['http://[::1/#', '/'],
+    ['http://elsewhere', '/'],
+    ['http://elsewhere?x', '/?x'],
+    ['*', '/*'],
+    ['?', '/?'],
+    ['', '/'],
+  ])('reads %s as %s', (target, plain) => {
+    expect(plainTarget(target)).toBe(plain);
   });
 });
