@@ -7,6 +7,15 @@ import type {
   PortStateJson,
   ResourceStateJson,
 } from './contract/ptp/v1/state_pb.js';
+import type {
+  DeliveryReceiptJson,
+  GatewayReportJson,
+  HopJson,
+  LatencyRecordJson,
+  ReceiptJson,
+  StageTimesJson,
+  TailReceiptJson,
+} from './contract/ptp/v1/latency_pb.js';
 
 /**
  * The messages of proto/ptp/v1 as this system writes them. protobuf's JSON mapping lets every member be absent;
@@ -33,3 +42,38 @@ export type ResourceState = With<
 >;
 export type NodeState = With<Present<NodeStateJson>, { resources: ResourceState[]; ports: PortRecord[] }>;
 export type CurrentState = With<Present<CurrentStateJson, 'reason'>, { state: ResourceState }>;
+
+// A double may be a word in protobuf's JSON (NaN, Infinity); ours are numbers.
+type Figures<T> = {
+  [K in keyof T]: T[K] extends number | 'NaN' | 'Infinity' | '-Infinity' | undefined ? number : T[K];
+};
+
+export type DeliveryOutcome = 'delivered' | 'retried' | 'dead_letter' | 'too_old';
+export type TailReceipt = Figures<Present<TailReceiptJson>>;
+export type DeliveryReceipt = Figures<Present<Omit<DeliveryReceiptJson, 'queueMs' | 'outcome'>>> & {
+  outcome: DeliveryOutcome;
+  queueMs?: number;
+};
+export type Receipt = Figures<Present<Omit<ReceiptJson, 'tail' | 'delivery'>>> & {
+  tail?: TailReceipt;
+  delivery?: DeliveryReceipt;
+};
+export type Hop = Figures<Present<HopJson>> & {
+  hop: 'broker' | 'receipt' | 'post';
+  quality: 'exact' | 'derived' | 'suspect';
+};
+export type Stage = 'emit' | 'parse' | 'enqueue' | 'publish' | 'broker' | 'queue' | 'retry' | 'post';
+export type LatencyRecord = Present<
+  Pick<LatencyRecordJson, 'node' | 'resource' | 'event' | 'traceId'>,
+  'event' | 'traceId'
+> & {
+  traffic: 'event' | 'canary';
+  outcome: DeliveryOutcome | 'duplicate' | 'unconfirmed' | 'never_closed';
+  weight: number;
+  loopMs?: number;
+  floorMs?: number;
+  stages: Partial<Record<Stage, number>>;
+  hops: Hop[];
+};
+export type GatewayReport = Figures<Present<GatewayReportJson>>;
+export type StageTimes = Figures<Present<Omit<StageTimesJson, 'emitMs'>>> & { emitMs?: number };

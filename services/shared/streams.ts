@@ -37,7 +37,7 @@ export function readStreamSettings(env: Env): StreamSettings {
 
 type Wanted = Partial<StreamConfig> & { name: string };
 
-/** What the streams and buckets must be like: the log, the dead letters, the buckets. */
+/** What the streams and buckets must be like: the log, the dead letters, the canaries, the buckets. */
 export function wantedStreams({ replicas, eventsMaxBytes }: StreamSettings): Wanted[] {
   const events: Wanted = {
     name: bus.streams.events,
@@ -64,6 +64,19 @@ export function wantedStreams({ replicas, eventsMaxBytes }: StreamSettings): Wan
     allow_direct: true,
     num_replicas: replicas,
   };
+  const canary: Wanted = {
+    name: bus.streams.canary,
+    subjects: [`${bus.subjects.canary}.>`],
+    storage: StorageType.Memory,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    max_age: nanos(5 * 60_000),
+    max_bytes: 32 * MiB,
+    max_msg_size: MAX_EVENT_BYTES + MAX_HEADER_BYTES,
+    duplicate_window: nanos(2 * 60_000),
+    allow_direct: true,
+    num_replicas: 1,
+  };
   const bucket = (name: string): Wanted => ({
     name: `KV_${name}`,
     subjects: [`$KV.${name}.>`],
@@ -77,7 +90,7 @@ export function wantedStreams({ replicas, eventsMaxBytes }: StreamSettings): Wan
     allow_rollup_hdrs: false,
     num_replicas: replicas,
   });
-  return [events, deadLetters, ...Object.values(bus.buckets).map(bucket)];
+  return [events, deadLetters, canary, ...Object.values(bus.buckets).map(bucket)];
 }
 
 /**

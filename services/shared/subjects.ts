@@ -39,6 +39,18 @@ export const eventSubject = (node: string, path: string): string => subject(bus.
 /** `ptp.query.<node>.<resource tokens>`. Throws BadName. */
 export const querySubject = (node: string, path: string): string => subject(bus.subjects.query, node, path);
 
+/** `ptp.receipts.<node>`. Throws BadName. */
+export const receiptsSubject = (node: string): string => `${bus.subjects.receipts}.${nodeToken(node)}`;
+
+/** `ptp.latency.<node>`. Throws BadName. */
+export const latencySubject = (node: string): string => `${bus.subjects.latency}.${nodeToken(node)}`;
+
+/** `ptp.canary.<node>`. Throws BadName. */
+export const canarySubject = (node: string): string => `${bus.subjects.canary}.${nodeToken(node)}`;
+
+/** `ptp.gateways.<scope>`. */
+export const gatewaySubject = (scope: string): string => `${bus.subjects.gateways}.${scope}`;
+
 /** Node and resource path (`/sync/…`) of a subject under `ptp.events` or `ptp.query`. Throws BadName. */
 export function resourceOfSubject(name: string): { node: string; path: string } {
   const [, , node, ...tokens] = name.split('.');
