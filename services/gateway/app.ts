@@ -77,7 +77,7 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
   log.info({ port: server.port }, 'serving the API');
 
   const broker = await connectBroker(config.broker, 'gateway', deps);
-  loaded = await serve(config, deps, { broker, metrics, poster: new Poster(agent, config.dataNames) });
+  loaded = await serve(config, deps, { broker, metrics, poster: new Poster(agent, config.dataNames, clock) });
   log.info({ port: server.port, subscriptions: loaded.subscriptions.size }, 'ready');
   return { apiPort: server.port };
 }

@@ -88,6 +88,7 @@ export class Deliverer {
   /** Every subscription that is not settled up to `position`, the tail's. */
   *cursors(position: number): Generator<[id: string, cursor: SubscriptionCursor]> {
     for (const [id, served] of this.#served) {
+      if (served.isResting) continue;
       const cursor = served.cursor(position);
       if (cursor !== undefined) yield [id, cursor];
     }

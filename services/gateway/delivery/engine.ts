@@ -16,9 +16,11 @@ import type { DeadLetters } from './deadLetters.js';
 import { Deliverer } from './deliverer.js';
 import type { Item } from './lane.js';
 import { EventLog } from './log.js';
-import type { Outcome, Poster } from './post.js';
-import { HELD_LIMIT, type AttemptInfo, type Ending } from './served.js';
+import type { Outcome } from './outcome.js';
+import type { Poster } from './post.js';
+import { HELD_LIMIT, type AttemptInfo } from './served.js';
 import { Tail } from './tail.js';
+import type { Ending, Halt } from './work.js';
 
 /** Time that running attempts have when the gateway stops. */
 const GRACE_MS = 2_000;
@@ -71,7 +73,7 @@ export class Engine {
       maxAgeMs: parts.maxAgeMs,
       heldLimit: HELD_LIMIT,
       events: this.#events,
-      attempt: (record, item, info, signal) => this.#attempt(record, item, info, signal),
+      attempt: (record, item, info, halt) => this.#attempt(record, item, info, halt),
       askState: (node, path, onAsk) => currentEvents.of(node, path, onAsk),
       targetsOf: ({ filter }) => targetsOf(filter, () => states.nodes()),
       bury: (record, item, reason) => deadLetters.bury(record, item, reason, clock.now()),
@@ -148,10 +150,10 @@ export class Engine {
     return this.#keeper.stop();
   }
 
-  async #attempt(record: SubscriptionRecord, item: Item, info: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
+  async #attempt(record: SubscriptionRecord, item: Item, info: AttemptInfo, halt: Halt): Promise<Outcome> {
     const { metrics, poster } = this.#parts;
     const endTimer = metrics.attempts.startTimer();
-    const outcome = await poster.post(record, item, info, signal);
+    const outcome = await poster.post(record, item, info, halt);
     endTimer({ outcome: outcome.kind });
     metrics.cne.attempted(item.event.source, outcome);
     return outcome;

@@ -9,7 +9,7 @@ import { resumeAt, type Cursor, type SubscriptionCursor } from './cursor.js';
 import type { CurrentEvent } from './currentEvents.js';
 import type { Item } from './lane.js';
 import type { LoggedEvent, SubjectFilter } from './log.js';
-import type { Outcome } from './post.js';
+import type { Outcome } from './outcome.js';
 import { Ring } from './ring.js';
 import { Served, type Serving, type Target } from './served.js';
 

@@ -1,5 +1,5 @@
 import { lookup, type LookupAddress, type LookupAllOptions, type LookupOptions } from 'node:dns';
-import { Agent, errors, Pool } from 'undici';
+import { Agent, buildConnector, errors, Pool } from 'undici';
 import type { Target } from './allow.js';
 import { checkAddress, EndpointRefused, literalAddress, targetOf, type EndpointPolicy } from './policy.js';
 
@@ -25,25 +25,31 @@ export type Resolve = (
  * @param resolve a test's own resolver
  */
 export function endpointAgent(policy: EndpointPolicy, connections: number, resolve: Resolve = lookup): Agent {
-  const connector = new Agent({
+  return new Agent({
     connections,
     pipelining: 1,
     keepAliveTimeout: IDLE_MS,
     headersTimeout: 0,
     bodyTimeout: 0,
     maxHeaderSize: MAX_HEADER_BYTES,
-    factory: (origin, options: Pool.Options) => {
-      const judged = judgedLookup(targetOf(new URL(String(origin))), policy, resolve);
-      return new Pool(origin, { ...options, connect: { timeout: CONNECT_MS, lookup: judged } });
-    },
+    factory: (origin, options: Pool.Options) =>
+      new Pool(origin, { ...options, connect: judgedConnector(new URL(String(origin)), policy, resolve) }),
   });
-  // A literal address is connected to without a look-up.
-  return connector.compose((dispatch) => (options, handler) => {
-    const url = new URL(String(options.origin));
-    const literal = literalAddress(url.hostname);
-    if (literal !== undefined) checkAddress(literal, targetOf(url), policy);
-    return dispatch(options, handler);
-  }) as Agent;
+}
+
+/** Connects to what the policy allows. A literal address is connected to without a look-up. */
+function judgedConnector(origin: URL, policy: EndpointPolicy, resolve: Resolve): buildConnector.connector {
+  const target = targetOf(origin);
+  const connect = buildConnector({ timeout: CONNECT_MS, lookup: judgedLookup(target, policy, resolve) });
+  const literal = literalAddress(origin.hostname);
+  return (options, callback) => {
+    try {
+      if (literal !== undefined) checkAddress(literal, target, policy);
+    } catch (refused) {
+      return callback(refused as Error, null);
+    }
+    return connect(options, callback);
+  };
 }
 
 /** A look-up that fails when a single one of the addresses is forbidden. */

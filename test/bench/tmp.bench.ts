@@ -1,0 +1,125 @@
+import { execFile, fork, type ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { jetstream } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { bus } from '../../services/shared/contract/bus.js';
+import { encodeEvent, makeEvent, newTraceparent } from '../../services/shared/event.js';
+import { eventSubject, resourceAddress } from '../../services/shared/subjects.js';
+import { startBroker } from '../support/broker.js';
+import { endsWithTheTests } from '../support/childProcess.js';
+import { eventually } from '../support/eventually.js';
+import { freePort } from '../support/ports.js';
+import { spawnGateway, subscribe } from '../support/services.js';
+
+const BURST = 5_000;
+const STORM_NODES = 10_000;
+const STORM_EVENTS_EACH = 3;
+const { path, type } = bus.resources.lockState;
+
+interface Message {
+  subject: string;
+  id: string;
+  body: string;
+}
+
+function message(node: string, sequence: number): Message {
+  const id = `${node}-${sequence}`;
+  const value = { ResourceAddress: `/cluster/node/${node}/ens1fx/master`, value: sequence % 2 ? 'FREERUN' : 'LOCKED' };
+  const event = makeEvent({
+    id,
+    source: resourceAddress(node, path),
+    type,
+    time: new Date().toISOString(),
+    sequence: String(sequence),
+    traceparent: newTraceparent(),
+    data: { version: '1.0', values: [{ ...value, data_type: 'notification', value_type: 'enumeration' }] },
+  });
+  return { subject: eventSubject(node, path), id, body: encodeEvent(event) };
+}
+
+const messages = (nodes: string[], from: number, each: number): Message[] =>
+  Array.from({ length: each }, (_, n) => nodes.map((node) => message(node, from + n))).flat();
+
+// eslint-disable
+/** A consumer in a process of its own. */
+async function startSink() {
+  const child: ChildProcess = fork(join(__dirname, 'sink.mjs'));
+  endsWithTheTests(child);
+  const port = await new Promise<number>((resolve) => child.once('message', (told) => resolve(told as number)));
+  const url = `http://127.0.0.1:${port}/event`;
+  return {
+    url,
+    state: async () => (await fetch(url)).json() as Promise<{ count: number; disorder: number }>,
+    reset: () => fetch(url, { method: 'DELETE' }),
+    close: () => child.kill(),
+  };
+}
+
+/** Plain undici POSTs a second, in a process of their own. */
+async function plainPosts(url: string, count: number, atOnce: number): Promise<number> {
+  const args = [join(__dirname, 'poster.mjs'), url, String(count), String(atOnce), message('n1', 1).body];
+  return Number((await promisify(execFile)(process.execPath, args)).stdout);
+}
+
+describe('throughput, beside plain undici POSTs in the same run', () => {
+  it('of a burst through one resource and of a storm over all nodes', async () => {
+    const broker = await startBroker();
+    const sink = await startSink();
+    const vars = { INITIAL_NOTIFICATION: 'false', MAX_SUBSCRIPTIONS_PER_CALLER: '20000', API_RATE: '0' };
+    const gateway = await spawnGateway(broker.url, await freePort(), vars);
+    const connection = await connect({ servers: broker.url });
+    const js = jetstream(connection);
+    const publish = async (events: Message[]): Promise<void> => {
+      for (let i = 0; i < events.length; i += 500) {
+        await Promise.all(
+          events.slice(i, i + 500).map(({ subject, id, body }) => js.publish(subject, body, { msgID: id })),
+        );
+      }
+    };
+    const made: string[] = [];
+    const subscribeTo = async (resource: string): Promise<void> => {
+      const answer = await subscribe(gateway.api, resource, sink.url);
+      if (answer.status !== 201) throw new Error(await answer.text());
+      made.push(((await answer.json()) as { id: string }).id);
+    };
+    const unsubscribe = async (): Promise<void> => {
+      for (const id of made.splice(0)) await fetch(`${gateway.api}/subscriptions/${id}`, { method: 'DELETE' });
+    };
+    /** Events a second from the first publish (`live`), or from when the gateway may go on and finds them all. */
+    const rate = async (events: Message[], mode: 'live' | 'waiting'): Promise<number> => {
+      await sink.reset();
+      if (mode === 'waiting') {
+        process.kill(gateway.pid, 'SIGSTOP');
+        await publish(events);
+        process.kill(gateway.pid, 'SIGCONT');
+      }
+      const startedMs = performance.now();
+      if (mode === 'live') await publish(events);
+      await eventually(async () => (await sink.state()).count >= events.length, 120_000);
+      const perSecond = (events.length / (performance.now() - startedMs)) * 1_000;
+      expect(await sink.state()).toEqual({ count: events.length, disorder: 0 });
+      return perSecond;
+    };
+    const line = (what: string, ours: number, plain: number): void =>
+      void process.stdout.write(
+        `${what}: ${Math.round(ours)}/s, plain POSTs ${Math.round(plain)}/s: ${(ours / plain).toFixed(2)}\n`,
+      );
+    const nodes = Array.from({ length: STORM_NODES }, (_, i) => `n${i}`);
+    try {
+
+      const cpu = (): number => { const f = require('node:fs').readFileSync(`/proc/${gateway.pid}/stat`,'utf8').split(') ')[1].split(' '); return (Number(f[11])+Number(f[12]))*10; };
+      const one = process.env['TMP_WHAT'] === 'burst';
+      await subscribeTo(one ? resourceAddress('burst', path) : `/cluster/node/*${path}`);
+      const evs = (n: number) => one ? messages(['burst'], n*10_000+1, 10_000) : messages(nodes, 1+n*10, 1);
+      await rate(evs(0), 'waiting');
+      const ceiling = await plainPosts(sink.url, 20_000, one ? 1 : 16);
+      for (let n=1;n<4;n++) { const e = evs(n); const c0=cpu(); const t0=performance.now(); const r = await rate(e,'waiting'); const c1=cpu(); line(`cpu us each ${((c1-c0)*1000/e.length).toFixed(0)}`, r, ceiling);}
+    } finally {
+      await gateway.kill('SIGTERM');
+      await connection.close();
+      sink.close();
+      await broker.close();
+    }
+  }, 600_000);
+});
