@@ -1,8 +1,8 @@
 import type { Clock } from '../../shared/clock.js';
 import { backoffMs } from './backoff.js';
 
-/** Attempts that one subscription may have running; several consumers may share an ingress. */
-const RUNNING_LIMIT = 4;
+/** Attempts that one subscription may have running: half of the connections to its origin, which others may share. */
+const RUNNING_LIMIT = 8;
 /** Failures without a success in between after which it is the endpoint that fails, and not an event. */
 const FAILURES = 3;
 

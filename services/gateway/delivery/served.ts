@@ -6,6 +6,7 @@ import type { CurrentEvent } from './currentEvents.js';
 import type { Item } from './lane.js';
 import { subjectsOf, type LoggedEvent, type SubjectFilter } from './log.js';
 import type { Outcome } from './outcome.js';
+import type { StateOrder } from './owedStates.js';
 import { Work, type Halt, type Ending } from './work.js';
 
 /** Default of `heldLimit`. */
@@ -124,11 +125,9 @@ export class Served {
     else work.offer(event);
   }
 
-  /**
-   * Has the current state of its resources sent, as soon as their nodes answer; events that come meanwhile wait for it.
-   */
-  sendStates(): void {
-    this.#working().sendStates();
+  /** Has the current state of its resources sent, as soon as their nodes answer. */
+  sendStates(order: StateOrder): void {
+    this.#working().sendStates(order);
   }
 
   /** How far it has been served, when the tail has handed on everything up to `position`. */
@@ -188,6 +187,7 @@ export class Served {
       const found = this.#serving.events.recent(filter, this.#read + 1);
       if (found === 'none') {
         this.#read = undefined;
+        work.caughtUp();
         return;
       }
       if (found === 'older') await this.#readStored(work, filter, this.#read);
@@ -200,7 +200,7 @@ export class Served {
     if (read + 1 < firstStored) {
       this.#read = firstStored - 1;
       work.lostEvents();
-      work.sendStates();
+      work.sendStates('after');
       return;
     }
     const event = await work.ask(() => this.#serving.events.stored(filter, read + 1));

@@ -4,7 +4,7 @@ import { resourceOfSubject } from '../../shared/subjects.js';
 import { backoffMs } from './backoff.js';
 import { Lane, type Gap, type Item } from './lane.js';
 import { oneSubject, type LoggedEvent } from './log.js';
-import { OwedStates } from './owedStates.js';
+import { OwedStates, type StateOrder } from './owedStates.js';
 import { Pace } from './pace.js';
 import type { Served, Serving } from './served.js';
 
@@ -38,6 +38,7 @@ export class Work implements Halt {
   readonly #tracked = new Set<Promise<void>>();
   /** Subjects whose lanes are at work. */
   readonly #atWork = new Set<string>();
+  readonly #onAttached: (() => void)[] = [];
   #held = 0;
   #wakeCatchUp: () => void = () => {};
   /** The log has lost events that were due, how many is not known. */
@@ -54,7 +55,7 @@ export class Work implements Halt {
   /** Goes on where an earlier life left off. */
   resume(open: readonly (readonly [subject: string, first: number])[], hi: number, owesStates: boolean): void {
     const lanes = open.map(([subject, first]) => [subject, this.#open(subject, first - 1, hi)] as const);
-    if (owesStates) this.sendStates();
+    if (owesStates) this.sendStates('after');
     for (const [subject, lane] of lanes) this.#serve(subject, lane);
   }
 
@@ -104,6 +105,7 @@ export class Work implements Halt {
   async stop(graceMs: number): Promise<void> {
     this.#stopping.abort();
     this.#wakeCatchUp();
+    this.caughtUp();
     const timer = setTimeout(() => {
       for (const attempt of this.running) attempt.abort();
     }, graceMs);
@@ -111,7 +113,18 @@ export class Work implements Halt {
     clearTimeout(timer);
   }
 
-  // --- room
+  // --- room, and being behind
+
+  /** Resolves when the subscription takes its events from the tail, or is stopped. */
+  attached(): Promise<void> {
+    if (this.#served.isAttached || this.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => this.#onAttached.push(resolve));
+  }
+
+  /** Nothing of the log is left that is not in a lane. */
+  caughtUp(): void {
+    for (const resolve of this.#onAttached.splice(0)) resolve();
+  }
 
   get isFull(): boolean {
     const { heldLimit } = this.#serving;
@@ -155,7 +168,7 @@ export class Work implements Halt {
     this.#atWork.add(subject);
     try {
       while (!this.signal.aborted) {
-        const item = lane.begin();
+        const item = this.#begin(lane);
         if (item !== undefined) {
           if (!(await this.#deliver(lane, item))) return;
           this.#served.tell(subject, item.logged === undefined ? BigInt(item.event.sequence) : undefined);
@@ -171,6 +184,13 @@ export class Work implements Halt {
       this.#atWork.delete(subject);
       this.#dropIfIdle(subject, lane);
     }
+  }
+
+  #begin(lane: Lane): Item | undefined {
+    let item: Item | undefined;
+    // A state that has found its turn is one more that is held.
+    this.#change(lane, () => (item = lane.begin()));
+    return item;
   }
 
   #dropIfIdle(subject: string, lane: Lane): void {
@@ -192,7 +212,7 @@ export class Work implements Halt {
   /** Retention has taken all that was due of a subject: the state of now stands for it. */
   #replaceLost(subject: string): void {
     this.lostEvents();
-    this.track(this.#owed.askFor([resourceOfSubject(subject)]));
+    this.track(this.#owed.askFor([resourceOfSubject(subject)], 'after'));
     this.#serving.onOwed();
   }
 
@@ -267,20 +287,23 @@ export class Work implements Halt {
 
   // --- current states
 
-  sendStates(): void {
-    this.track(this.#owed.findAll());
+  sendStates(order: StateOrder): void {
+    this.track(this.#owed.findAll(order));
     this.#serving.onOwed();
   }
 
-  /** A node is being asked: its lane waits. */
-  awaitState(subject: string): void {
-    this.#laneFor(subject).awaitState();
+  /** A node is being asked: its lane waits, or goes on. */
+  askingState(subject: string, order: StateOrder): void {
+    const lane = this.#laneFor(subject);
+    if (order === 'first') lane.awaitState();
+    else lane.askAgain();
   }
 
   /** What a node has answered; undefined when it did not, or knows nothing. */
-  takeState(subject: string, state: Item['event'] | undefined): void {
+  takeState(subject: string, state: Item['event'] | undefined, order: StateOrder): void {
     const lane = this.#laneFor(subject);
-    this.#change(lane, () => lane.state(state));
+    if (order === 'first') this.#change(lane, () => lane.state(state));
+    else lane.stateAgain(state);
     this.#serve(subject, lane);
     this.#dropIfIdle(subject, lane);
   }

@@ -86,7 +86,8 @@ export class Subscriptions {
     return this.#oneAtATime(id, async () => {
       const existing = this.#records.get(id);
       const record = existing === undefined ? await this.#add(id, request) : await this.#renew(existing, request);
-      if (this.#deps.sendsInitialStates) this.#deps.deliverer.sendStates(id);
+      if (this.#deps.sendsInitialStates)
+        this.#deps.deliverer.sendStates(id, existing === undefined ? 'first' : 'after');
       return record;
     });
   }
@@ -97,7 +98,7 @@ export class Subscriptions {
       const record = this.get(id);
       if (record.disabledAt !== undefined)
         await this.#renew(record, { dataVersion: record.dataVersion, secret: record.secret });
-      this.#deps.deliverer.sendStates(id);
+      this.#deps.deliverer.sendStates(id, 'after');
     });
   }
 
