@@ -27,7 +27,7 @@ const server = createServer((req, res) => {
     if (Number.isNaN(sequence)) return;
     count += 1;
     const at = body.indexOf('"source":"');
-    const lane = `${req.headers['ptp-subscription-id']} ${body.slice(at, body.indexOf('"', at + 10))}`;
+    const lane = `${String(req.headers['ptp-subscription-id'])} ${body.slice(at, body.indexOf('"', at + 10))}`;
     if (sequence <= (last.get(lane) ?? 0)) disorder += 1;
     last.set(lane, sequence);
   });

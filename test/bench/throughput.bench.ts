@@ -61,6 +61,11 @@ async function plainPosts(url: string, count: number, atOnce: number): Promise<n
   return Number((await promisify(execFile)(process.execPath, args)).stdout);
 }
 
+const line = (what: string, ours: number, plain: number): void =>
+  void process.stdout.write(
+    `${what}: ${Math.round(ours)}/s, plain POSTs ${Math.round(plain)}/s: ${(ours / plain).toFixed(2)}\n`,
+  );
+
 describe('throughput, beside plain undici POSTs in the same run', () => {
   it('of a burst through one resource and of a storm over all nodes', async () => {
     const broker = await startBroker();
@@ -100,10 +105,6 @@ describe('throughput, beside plain undici POSTs in the same run', () => {
       expect(await sink.state()).toEqual({ count: events.length, disorder: 0 });
       return perSecond;
     };
-    const line = (what: string, ours: number, plain: number): void =>
-      void process.stdout.write(
-        `${what}: ${Math.round(ours)}/s, plain POSTs ${Math.round(plain)}/s: ${(ours / plain).toFixed(2)}\n`,
-      );
     const nodes = Array.from({ length: STORM_NODES }, (_, i) => `n${i}`);
     try {
       await subscribeTo(resourceAddress('burst', path));

@@ -67,7 +67,7 @@ export async function spawnGateway(
     LOG_LEVEL: 'warn',
     ...vars,
   };
-  const child: ChildProcess = spawn(process.execPath, [...(process.env['PROF_ARGS']?.split(' ') ?? []), main], { env, stdio: 'ignore' });
+  const child: ChildProcess = spawn(process.execPath, [main], { env, stdio: 'ignore' });
   endsWithTheTests(child);
   const url = `http://127.0.0.1:${apiPort}`;
   await eventually(async () => (await fetch(`${url}/readyz`)).ok);

@@ -10,7 +10,7 @@ import type { States } from '../states.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import { targetsOf } from '../subscriptions/resource.js';
 import { CurrentEvents } from './currentEvents.js';
-import { resumeAt, type Cursor } from './cursor.js';
+import { fitted, resumeAt, type Cursor } from './cursor.js';
 import { CursorKeeper, type CursorTaken } from './cursorKeeper.js';
 import type { DeadLetters } from './deadLetters.js';
 import { Deliverer } from './deliverer.js';
@@ -101,11 +101,12 @@ export class Engine {
       epoch: randomUUID(),
       clock,
       log,
-      positions: () => ({
-        stream: this.tail.stream,
-        tail: this.tail.position,
-        subs: Object.fromEntries(this.deliverer.cursors(this.tail.position)),
-      }),
+      positions: () => {
+        const { stream, position } = this.tail;
+        const { tail, subs, coarse } = fitted(position, this.deliverer.cursors(position));
+        metrics.coarseCursors.inc(coarse);
+        return { stream, tail, subs };
+      },
       onSaved: () => metrics.cursorSaves.inc(),
       onTaken: parts.onTaken,
     });
@@ -144,6 +145,7 @@ export class Engine {
   async stopDelivering(): Promise<void> {
     this.#stopping.abort();
     await this.deliverer.stop(GRACE_MS);
+    this.#parts.poster.close();
   }
 
   saveLast(): Promise<void> {

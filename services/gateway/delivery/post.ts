@@ -49,6 +49,11 @@ export class Poster {
     }
   }
 
+  /** After the last attempt. */
+  close(): void {
+    this.#limit.close();
+  }
+
   #send(
     { origin, path }: Endpoint,
     record: SubscriptionRecord,

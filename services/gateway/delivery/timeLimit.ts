@@ -11,7 +11,7 @@ export class TimeLimit {
   readonly #clock: Pick<Clock, 'monotonic' | 'wakeAt'>;
   /** Oldest first. */
   readonly #running = new Map<Limited, number>();
-  #isWaking = false;
+  #cancelWake: (() => void) | undefined;
 
   constructor(ms: number, clock: Pick<Clock, 'monotonic' | 'wakeAt'>) {
     this.#ms = ms;
@@ -27,13 +27,19 @@ export class TimeLimit {
     this.#running.delete(one);
   }
 
+  /** Nothing is limited any more. */
+  close(): void {
+    this.#cancelWake?.();
+    this.#running.clear();
+  }
+
+  // The alarm stays when the thing it was set for ends in time: to cancel and set one for each would cost more.
   #wake(): void {
-    if (this.#isWaking) return;
+    if (this.#cancelWake !== undefined) return;
     const [first] = this.#running.values();
     if (first === undefined) return;
-    this.#isWaking = true;
-    this.#clock.wakeAt(first, () => {
-      this.#isWaking = false;
+    this.#cancelWake = this.#clock.wakeAt(first, () => {
+      this.#cancelWake = undefined;
       this.#endOverdue();
       this.#wake();
     });
