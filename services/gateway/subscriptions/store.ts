@@ -19,7 +19,10 @@ export class SubscriptionStore {
   /** Reads them all; throws when the broker went away in between. */
   async load(): Promise<SubscriptionRecord[]> {
     const where = { name: bus.buckets.subscriptions, keys: `${this.#scope}.>` };
-    return [...(await readBucket<SubscriptionRecord>(this.#bucket, this.#jsm, where)).values()];
+    const records = [...(await readBucket<SubscriptionRecord>(this.#bucket, this.#jsm, where)).values()];
+    const shared = new Map<string, string>();
+    for (const record of records) shareTexts(record, shared);
+    return records;
   }
 
   /** Stores a new one, or gives back the one that is there: an earlier attempt may have been stored unseen. */
@@ -46,4 +49,17 @@ export class SubscriptionStore {
   #key(id: string): string {
     return `${this.#scope}.${id}`;
   }
+}
+
+/** Thousands of records say the same in some places; one copy of each text is enough. */
+function shareTexts(record: SubscriptionRecord, shared: Map<string, string>): void {
+  const one = (text: string): string => {
+    const known = shared.get(text) ?? text;
+    shared.set(text, known);
+    return known;
+  };
+  record.owner = one(record.owner);
+  record.stream = one(record.stream);
+  record.endpointUri = one(record.endpointUri);
+  record.filter.path = one(record.filter.path);
 }
