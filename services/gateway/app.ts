@@ -42,7 +42,10 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     return loaded;
   };
 
-  const agent = endpointAgent(config.endpointPolicy, CONNECTIONS_PER_ORIGIN);
+  const agent = endpointAgent(config.endpointPolicy, CONNECTIONS_PER_ORIGIN, {
+    onOpened: () => metrics.connectionsOpened.inc(),
+    onReused: () => metrics.connectionsReused.inc(),
+  });
   life.onStop('endpoint connections', () => agent.destroy());
 
   const checks = new EndpointChecks();

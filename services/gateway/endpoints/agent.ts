@@ -1,5 +1,6 @@
+import { subscribe } from 'node:diagnostics_channel';
 import { lookup, type LookupAddress, type LookupAllOptions, type LookupOptions } from 'node:dns';
-import { Agent, errors, Pool } from 'undici';
+import { Agent, buildConnector, errors, Pool } from 'undici';
 import type { Target } from './allow.js';
 import { checkAddress, EndpointRefused, literalAddress, targetOf, type EndpointPolicy } from './policy.js';
 
@@ -18,15 +19,39 @@ export type Resolve = (
   callback: (err: Error | null, addresses: LookupAddress[]) => void,
 ) => void;
 
+interface AgentHooks {
+  /** A test's own resolver. */
+  resolve?: Resolve;
+  /** A connection was opened. */
+  onOpened?: () => void;
+  /** A request is sent on a connection that was used before. */
+  onReused?: () => void;
+}
+
+/** The connections of all agents: whether they were used, and whom to tell when they are used again. */
+const connections = new WeakMap<object, { isUsed: boolean; onReused: (() => void) | undefined }>();
+
+// Only here undici says which connection a request takes. Node's own fetch speaks on this channel too.
+subscribe('undici:client:sendHeaders', (message) => {
+  const connection = connections.get((message as { socket: object }).socket);
+  if (connection === undefined) return;
+  if (connection.isUsed) connection.onReused?.();
+  connection.isUsed = true;
+});
+
 /**
  * The HTTP client for endpoints. The policy is applied to every address at the moment of connecting, and the
  * connection goes to the addresses that were judged: a name that resolves to something else later is caught as well.
  * Redirects are not followed.
- * @param resolve a test's own resolver
+ * @param perOrigin connections to one origin at most
  */
-export function endpointAgent(policy: EndpointPolicy, connections: number, resolve: Resolve = lookup): Agent {
-  const connector = new Agent({
-    connections,
+export function endpointAgent(
+  policy: EndpointPolicy,
+  perOrigin: number,
+  { resolve = lookup, onOpened, onReused }: AgentHooks = {},
+): Agent {
+  const agent = new Agent({
+    connections: perOrigin,
     pipelining: 1,
     keepAliveTimeout: IDLE_MS,
     headersTimeout: 0,
@@ -34,11 +59,22 @@ export function endpointAgent(policy: EndpointPolicy, connections: number, resol
     maxHeaderSize: MAX_HEADER_BYTES,
     factory: (origin, options: Pool.Options) => {
       const judged = judgedLookup(targetOf(new URL(String(origin))), policy, resolve);
-      return new Pool(origin, { ...options, connect: { timeout: CONNECT_MS, lookup: judged } });
+      const connector = buildConnector({ timeout: CONNECT_MS, lookup: judged });
+      const connect: buildConnector.connector = (target, callback) =>
+        connector(target, (...result) => {
+          const [, socket] = result;
+          // On failure there is none, whatever the type says.
+          if (socket) {
+            connections.set(socket, { isUsed: false, onReused });
+            onOpened?.();
+          }
+          callback(...result);
+        });
+      return new Pool(origin, { ...options, connect });
     },
   });
   // A literal address is connected to without a look-up.
-  return connector.compose((dispatch) => (options, handler) => {
+  return agent.compose((dispatch) => (options, handler) => {
     const url = new URL(String(options.origin));
     const literal = literalAddress(url.hostname);
     if (literal !== undefined) checkAddress(literal, targetOf(url), policy);
