@@ -4,7 +4,7 @@ import { sleep } from '../shared/clock.js';
 import { bus } from '../shared/contract/bus.js';
 import { listen } from '../shared/http.js';
 import type { Deps } from '../shared/service.js';
-import { ensureStreams } from '../shared/streams.js';
+import { ensureStreams, mendStreams } from '../shared/streams.js';
 import { RequestRate } from './access/limits.js';
 import { openTokens, renewTls } from './access/open.js';
 import { readIdentity } from './access/tls.js';
@@ -21,6 +21,7 @@ import { createApi } from './routes/api.js';
 import { States } from './states.js';
 import { SubscriptionStore } from './subscriptions/store.js';
 import { Subscriptions, Unavailable } from './subscriptions/subscriptions.js';
+import { startUpkeep } from './upkeep.js';
 
 const RETRY_MS = 500;
 
@@ -116,12 +117,13 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
     onTaken: deps.fail,
   });
 
-  const { records, place } = await untilItWorks(deps, async () => {
+  const { stored, place } = await untilItWorks(deps, async () => {
     await ensureStreams(jsm, config.streams, { log });
-    return { records: await store.load(), place: await engine.findPlace() };
+    return { stored: await store.load(), place: await engine.findPlace() };
   });
   const subscriptions = new Subscriptions(
     {
+      log,
       scope: config.scope,
       store,
       deliverer: engine.deliverer,
@@ -130,13 +132,18 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
       limits: config.subscriptionLimits,
       sendsInitialStates: config.sendsInitialStates,
     },
-    records,
+    stored,
   );
   life.onStop('cursor', () => engine.saveLast());
   life.onStop('deliveries', () => engine.stopDelivering());
   life.onStop('tail', () => engine.stopReading());
-  engine.start(records, place);
+  engine.start(stored.records, place);
   await untilItWorks(deps, () => engine.claim());
+  const stopUpkeep = startUpkeep({ broker, clock, log }, async () => {
+    await mendStreams(jsm, config.streams, log);
+    await subscriptions.reconcile();
+  });
+  life.onStop('upkeep', stopUpkeep);
   metrics.watch(engine, () => subscriptions.size);
   metrics.cne.subscriptions(() => subscriptions.size);
   return { subscriptions, states, deadLetters, publishers: await openPublishers(broker, config.scope, clock) };

@@ -77,7 +77,8 @@ export class Publishers {
   async made(): Promise<PublisherRecord[]> {
     const { jsm, publishers, scope } = this.#deps;
     const where = { name: bus.buckets.publishers, keys: `${scope}.>` };
-    return [...(await answered(readBucket<PublisherRecord>(publishers, jsm, where))).values()];
+    const { values } = await answered(readBucket<PublisherRecord>(publishers, jsm, where));
+    return [...values.values()];
   }
 
   /** One that was made over REST. Throws HasCollector for a collector's, UnknownPublisher. */
@@ -148,7 +149,8 @@ export class Publishers {
 
   async #read(): Promise<Publisher[]> {
     const { jsm, states } = this.#deps;
-    const nodes = await answered(readBucket<NodeState>(states, jsm, { name: bus.buckets.states, keys: '>' }));
+    const where = { name: bus.buckets.states, keys: '>' };
+    const { values: nodes } = await answered(readBucket<NodeState>(states, jsm, where));
     const collectors = [...nodes.values()].flatMap(({ node, resources }) =>
       resources.map(({ resource: path }) => ({
         id: publisherId(node, path),

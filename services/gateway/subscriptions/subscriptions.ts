@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import type { Logger } from '../../shared/log.js';
 import type { Caller } from '../access/caller.js';
 import type { Deliverer } from '../delivery/deliverer.js';
 import type { Tail } from '../delivery/tail.js';
+import { differences } from './differences.js';
 import { Quota, type QuotaLimits } from './quota.js';
 import { subscriptionId, type DataVersion, type SubscriptionRecord } from './record.js';
 import type { ResourceFilter } from './resource.js';
-import type { SubscriptionStore } from './store.js';
+import type { StoredSubscriptions, SubscriptionStore } from './store.js';
 
 /** An id that names no subscription. */
 export class UnknownSubscription extends Error {
@@ -30,6 +32,7 @@ export interface SubscribeRequest {
 }
 
 interface Deps {
+  log: Logger;
   scope: string;
   store: SubscriptionStore;
   deliverer: Deliverer;
@@ -47,16 +50,22 @@ export class Subscriptions {
   /** One change of an id at a time. */
   readonly #changes = new Map<string, Promise<unknown>>();
 
+  /** Ids that we have changed since the last comparison. */
+  #changed = new Set<string>();
+  /** When the bucket that holds them was made. */
+  #bucket: string;
+
   readonly #quota: Quota;
 
   /** @param loaded what the bucket held; the caller has the deliverer serve them */
-  constructor(deps: Deps, loaded: SubscriptionRecord[]) {
+  constructor(deps: Deps, { records, bucket }: StoredSubscriptions) {
     this.#deps = deps;
+    this.#bucket = bucket;
     this.#quota = new Quota(
       deps.limits,
-      loaded.map(({ owner }) => owner),
+      records.map(({ owner }) => owner),
     );
-    for (const record of loaded) this.#records.set(record.id, record);
+    for (const record of records) this.#records.set(record.id, record);
   }
 
   get size(): number {
@@ -117,12 +126,81 @@ export class Subscriptions {
   /** Throws UnknownSubscription. When it resolves, nothing is sent to the endpoint for it any more. */
   delete(id: string): Promise<void> {
     return this.#oneAtATime(id, async () => {
-      const { owner } = this.get(id);
+      this.get(id);
       await available(this.#deps.store.delete(id));
-      this.#records.delete(id);
-      this.#quota.giveBack(owner);
-      await this.#deps.deliverer.remove(id);
+      await this.#forget(id);
     });
+  }
+
+  /**
+   * Compares with what is stored, and follows: somebody else may have written. What we have changed ourselves since the
+   * last comparison is left to the next one: a list that is being read may show what was before. When the bucket was
+   * lost and made anew, what we know is written back instead. Rejects while the broker is away.
+   */
+  async reconcile(): Promise<void> {
+    const { store, log } = this.#deps;
+    const { records, unreadable, bucket } = await store.load();
+    const isLost = bucket !== this.#bucket;
+    const ours = this.#changed;
+    this.#changed = new Set(this.#changes.keys());
+    const found = differences(this.#records, records, (id) => !isLost && ours.has(id));
+    await Promise.all([
+      this.#each(found.added, (record) => this.#adopt(record)),
+      this.#each(found.changed, (record) => this.#follow(record)),
+      this.#each(found.replaced, async (record) => {
+        await this.#forget(record.id);
+        this.#adopt(record);
+      }),
+      this.#each(found.removed, async (record) => {
+        if (isLost) await store.create(record);
+        else await this.#forget(record.id);
+      }),
+    ]);
+    this.#bucket = bucket;
+    if (unreadable.length > 0) log.warn({ keys: unreadable.slice(0, 10) }, 'stored values that are no subscriptions');
+    const counts = Object.entries(found).map(([what, some]) => [what, some.length] as const);
+    if (isLost) log.error({ writtenBack: found.removed.length }, 'the stored subscriptions were lost');
+    else if (counts.some(([, count]) => count > 0)) {
+      log.warn(Object.fromEntries(counts), 'subscriptions were stored or deleted by somebody else');
+    }
+  }
+
+  /** Each in its turn; one that we change before its turn has come is left to the next comparison. */
+  async #each(some: SubscriptionRecord[], change: (record: SubscriptionRecord) => Promise<void> | void): Promise<void> {
+    const known = new Map(some.map(({ id }) => [id, this.#records.get(id)]));
+    const changes = some.map((record) =>
+      this.#oneAtATime(record.id, async () => {
+        if (this.#records.get(record.id) === known.get(record.id)) await change(record);
+      }),
+    );
+    await Promise.all(changes);
+  }
+
+  /** Serves one that somebody else stored. */
+  #adopt(record: SubscriptionRecord): void {
+    const { deliverer, tail, sendsInitialStates } = this.#deps;
+    this.#quota.add(record.owner);
+    this.#records.set(record.id, record);
+    deliverer.add(record, [record.stream === tail.stream ? record.start : 0, {}]);
+    if (sendsInitialStates) deliverer.sendStates(record.id);
+  }
+
+  async #follow(record: SubscriptionRecord): Promise<void> {
+    const before = this.get(record.id);
+    this.#quota.giveBack(before.owner);
+    this.#quota.add(record.owner);
+    this.#records.set(record.id, record);
+    const { deliverer } = this.#deps;
+    if (before.disabledAt === undefined && record.disabledAt !== undefined) await deliverer.disable(record);
+    else if (before.disabledAt !== undefined && record.disabledAt === undefined) await deliverer.enable(record);
+    else deliverer.update(record);
+  }
+
+  async #forget(id: string): Promise<void> {
+    const { owner } = this.get(id);
+    this.#records.delete(id);
+    this.#quota.giveBack(owner);
+    await this.#deps.deliverer.remove(id);
   }
 
   async #add(id: string, request: SubscribeRequest): Promise<SubscriptionRecord> {
@@ -168,6 +246,7 @@ export class Subscriptions {
   }
 
   async #oneAtATime<T>(id: string, change: () => Promise<T>): Promise<T> {
+    this.#changed.add(id);
     const before = this.#changes.get(id);
     const mine = (async () => {
       await before?.catch(() => {});
