@@ -154,6 +154,13 @@ export class Served {
     this.#track(this.#findStates());
   }
 
+  /** The log has lost events that may have been its, before anybody read them: the state of now stands for them. */
+  lost(): void {
+    this.#hasGap = true;
+    this.#serving.onGap(this.record);
+    this.sendStates();
+  }
+
   /** How far it has been served, when the tail has handed on everything up to `position`. */
   cursor(position: number): SubscriptionCursor | undefined {
     const open: [string, number][] = [];
@@ -224,13 +231,12 @@ export class Served {
     const { position: before, firstStored } = this.#serving.events;
     if (read + 1 < firstStored) {
       this.#read = firstStored - 1;
-      this.#hasGap = true;
-      this.#serving.onGap(this.record);
-      this.sendStates();
+      this.lost();
       return;
     }
     const event = await this.#ask(() => this.#serving.events.stored(filter, read + 1));
-    if (event === 'stopped') return;
+    // Retention may have passed us by meanwhile: seen when we come here again.
+    if (event === 'stopped' || read + 1 < this.#serving.events.firstStored) return;
     // The broker had nothing for us up to where the tail was when we asked. What is beyond the tail is left to the tail:
     // taken now, a lane that lets go of it would look for it in the ring, which does not have it yet, and lose it.
     if (event === undefined || event.seq > this.#serving.events.position) this.#read = Math.max(read, before);

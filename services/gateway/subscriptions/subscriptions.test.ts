@@ -1,7 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { Deliverer } from '../delivery/deliverer.js';
-import type { Tail } from '../delivery/tail.js';
 import type { SubscriptionRecord } from './record.js';
 import type { StoredSubscriptions, SubscriptionStore } from './store.js';
 import { Subscriptions, type SubscribeRequest } from './subscriptions.js';
@@ -32,11 +31,20 @@ class FakeStore {
   }
 }
 
+const request = (node: string): SubscribeRequest => ({
+  resource: `/cluster/node/${node}/sync`,
+  filter: { node, path: '/sync' },
+  endpointUri: 'http://c/',
+  endpoint: new URL('http://c/'),
+  dataVersion: undefined,
+  secret: undefined,
+  caller: { owner: 'o', isAuthenticated: false } as SubscribeRequest['caller'],
+});
+
 function setUp() {
   const store = new FakeStore();
   const served = new Set<string>();
   const deliverer = {
-    add: ({ id }: SubscriptionRecord) => served.add(id),
     remove: async (id: string) => void served.delete(id),
   } as unknown as Deliverer;
   const subscriptions = new Subscriptions(
@@ -44,34 +52,29 @@ function setUp() {
       log: pino({ level: 'silent' }),
       scope: 'cluster',
       store: store as unknown as SubscriptionStore,
-      deliverer,
-      tail: { position: 0, stream: 's' } as Tail,
+      engine: {
+        add: ({ id }) => void served.add(id),
+        startOf: async () => 0,
+        deliverer,
+        tail: { stream: 's', position: 0 },
+      },
       now: () => 0,
       limits: { total: 10, perCaller: 10 },
       sendsInitialStates: false,
     },
     { records: [], unreadable: [], bucket: 'first' },
   );
-  const request = (node: string): SubscribeRequest => ({
-    resource: `/cluster/node/${node}/sync`,
-    filter: { node, path: '/sync' },
-    endpointUri: 'http://c/',
-    endpoint: new URL('http://c/'),
-    dataVersion: undefined,
-    secret: undefined,
-    caller: { owner: 'o', isAuthenticated: false } as SubscribeRequest['caller'],
-  });
   const compare = async (): Promise<void> => {
     const comparing = subscriptions.reconcile();
     store.giveLists();
     await comparing;
   };
-  return { store, served, subscriptions, request, compare };
+  return { store, served, subscriptions, compare };
 }
 
 describe('subscriptions that are compared with what is stored', () => {
   it('undo no subscribe and no delete that came while the list was read', async () => {
-    const { store, served, subscriptions, request, compare } = setUp();
+    const { store, served, subscriptions, compare } = setUp();
     const old = await subscriptions.create(request('old'));
     await compare();
 
@@ -88,7 +91,7 @@ describe('subscriptions that are compared with what is stored', () => {
   });
 
   it('leave one that is changed between the comparison and its turn to the next one', async () => {
-    const { store, served, subscriptions, request, compare } = setUp();
+    const { store, served, subscriptions, compare } = setUp();
     const one = await subscriptions.create(request('n1'));
     await compare();
     store.records.delete(one.id);
@@ -105,7 +108,7 @@ describe('subscriptions that are compared with what is stored', () => {
   });
 
   it('follow what somebody else deletes or stores', async () => {
-    const { store, served, subscriptions, request, compare } = setUp();
+    const { store, served, subscriptions, compare } = setUp();
     const one = await subscriptions.create(request('n1'));
     await compare();
     store.records.clear();
@@ -115,7 +118,7 @@ describe('subscriptions that are compared with what is stored', () => {
   });
 
   it('are written back when the bucket was lost, also those made since the last comparison', async () => {
-    const { store, served, subscriptions, request, compare } = setUp();
+    const { store, served, subscriptions, compare } = setUp();
     const one = await subscriptions.create(request('n1'));
     await compare();
     const two = await subscriptions.create(request('n2'));

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../shared/log.js';
 import type { Caller } from '../access/caller.js';
 import type { Deliverer } from '../delivery/deliverer.js';
+import type { Engine } from '../delivery/engine.js';
 import type { Tail } from '../delivery/tail.js';
 import { differences } from './differences.js';
 import { Quota, type QuotaLimits } from './quota.js';
@@ -35,8 +36,7 @@ interface Deps {
   log: Logger;
   scope: string;
   store: SubscriptionStore;
-  deliverer: Deliverer;
-  tail: Tail;
+  engine: Pick<Engine, 'add' | 'startOf'> & { deliverer: Deliverer; tail: Pick<Tail, 'stream' | 'position'> };
   now: () => number;
   limits: QuotaLimits;
   /** A new subscription is sent the current states first (`INITIAL_NOTIFICATION`). */
@@ -95,7 +95,7 @@ export class Subscriptions {
     return this.#oneAtATime(id, async () => {
       const existing = this.#records.get(id);
       const record = existing === undefined ? await this.#add(id, request) : await this.#renew(existing, request);
-      if (this.#deps.sendsInitialStates) this.#deps.deliverer.sendStates(id);
+      if (this.#deps.sendsInitialStates) this.#deps.engine.deliverer.sendStates(id);
       return record;
     });
   }
@@ -106,7 +106,7 @@ export class Subscriptions {
       const record = this.get(id);
       if (record.disabledAt !== undefined)
         await this.#renew(record, { dataVersion: record.dataVersion, secret: record.secret });
-      this.#deps.deliverer.sendStates(id);
+      this.#deps.engine.deliverer.sendStates(id);
     });
   }
 
@@ -117,7 +117,7 @@ export class Subscriptions {
       if (record === undefined || record.disabledAt !== undefined) return;
       const disabled = { ...record, disabledAt: new Date(this.#deps.now()).toISOString() };
       this.#records.set(id, disabled);
-      await this.#deps.deliverer.disable(disabled);
+      await this.#deps.engine.deliverer.disable(disabled);
       // When the broker does not take it, the endpoint says so again after a restart.
       await this.#deps.store.put(disabled).catch(() => {});
     });
@@ -178,11 +178,11 @@ export class Subscriptions {
 
   /** Serves one that somebody else stored. */
   #adopt(record: SubscriptionRecord): void {
-    const { deliverer, tail, sendsInitialStates } = this.#deps;
+    const { engine, sendsInitialStates } = this.#deps;
     this.#quota.add(record.owner);
     this.#records.set(record.id, record);
-    deliverer.add(record, [record.stream === tail.stream ? record.start : 0, {}]);
-    if (sendsInitialStates) deliverer.sendStates(record.id);
+    engine.add(record, [record.stream === engine.tail.stream ? record.start : 0, {}]);
+    if (sendsInitialStates) engine.deliverer.sendStates(record.id);
   }
 
   async #follow(record: SubscriptionRecord): Promise<void> {
@@ -190,7 +190,7 @@ export class Subscriptions {
     this.#quota.giveBack(before.owner);
     this.#quota.add(record.owner);
     this.#records.set(record.id, record);
-    const { deliverer } = this.#deps;
+    const { deliverer } = this.#deps.engine;
     if (before.disabledAt === undefined && record.disabledAt !== undefined) await deliverer.disable(record);
     else if (before.disabledAt !== undefined && record.disabledAt === undefined) await deliverer.enable(record);
     else deliverer.update(record);
@@ -200,15 +200,16 @@ export class Subscriptions {
     const { owner } = this.get(id);
     this.#records.delete(id);
     this.#quota.giveBack(owner);
-    await this.#deps.deliverer.remove(id);
+    await this.#deps.engine.deliverer.remove(id);
   }
 
   async #add(id: string, request: SubscribeRequest): Promise<SubscriptionRecord> {
-    const { store, deliverer, tail, now } = this.#deps;
+    const { store, engine, now } = this.#deps;
     const { owner } = request.caller;
     this.#quota.take(owner);
-    const record = await available(
-      store.create({
+    const create = async (): Promise<SubscriptionRecord> => {
+      const start = await engine.startOf(request.filter);
+      return store.create({
         id,
         resource: request.resource,
         filter: request.filter,
@@ -217,16 +218,19 @@ export class Subscriptions {
         ...(request.secret && { secret: request.secret }),
         owner,
         createdAt: new Date(now()).toISOString(),
-        start: tail.position,
-        stream: tail.stream,
+        start,
+        stream: engine.tail.stream,
         incarnation: randomUUID(),
-      }),
-    ).catch((err: unknown) => {
+      });
+    };
+    const record = await available(create()).catch((err: unknown) => {
       this.#quota.giveBack(owner);
       throw err;
     });
     this.#records.set(id, record);
-    deliverer.add(record, [tail.position, {}]);
+    // What came until now is older than the answer. The tail may pass over other nodes' events; then the start is beyond it.
+    const isOfThisLog = record.stream === engine.tail.stream;
+    engine.add(record, [isOfThisLog ? Math.max(record.start, engine.tail.position) : engine.tail.position, {}]);
     return record;
   }
 
@@ -240,8 +244,8 @@ export class Subscriptions {
     const record = { ...rest, ...(dataVersion && { dataVersion }), ...(secret && { secret }) };
     await available(this.#deps.store.put(record));
     this.#records.set(record.id, record);
-    if (disabledAt === undefined) this.#deps.deliverer.update(record);
-    else await this.#deps.deliverer.enable(record);
+    if (disabledAt === undefined) this.#deps.engine.deliverer.update(record);
+    else await this.#deps.engine.deliverer.enable(record);
     return record;
   }
 
