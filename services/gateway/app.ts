@@ -11,7 +11,8 @@ import { readIdentity } from './access/tls.js';
 import type { GatewayConfig } from './config.js';
 import { DeadLetters } from './delivery/deadLetters.js';
 import { Engine } from './delivery/engine.js';
-import { CONNECTIONS_PER_ORIGIN, Poster } from './delivery/post.js';
+import { CONNECTIONS_PER_ORIGIN } from './delivery/originSlots.js';
+import { Poster } from './delivery/post.js';
 import { endpointAgent } from './endpoints/agent.js';
 import { checkEndpoint } from './endpoints/check.js';
 import { EndpointChecks } from './endpoints/checks.js';
@@ -81,7 +82,7 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
   log.info({ port: server.port }, 'serving the API');
 
   const broker = await connectBroker(config.broker, 'gateway', deps);
-  loaded = await serve(config, deps, { broker, metrics, poster: new Poster(agent, config.dataNames) });
+  loaded = await serve(config, deps, { broker, metrics, poster: new Poster(agent, config.dataNames, clock) });
   log.info({ port: server.port, subscriptions: loaded.subscriptions.size }, 'ready');
   return { apiPort: server.port };
 }

@@ -1,11 +1,12 @@
 import type { Dispatcher } from 'undici';
+import type { Clock } from '../../shared/clock.js';
 import { errorReason } from '../endpoints/agent.js';
 import { signature } from '../endpoints/sign.js';
 import type { DataVersion, SubscriptionRecord } from '../subscriptions/record.js';
 import { pushedEvent } from './body.js';
 import type { Item } from './lane.js';
 import type { AttemptInfo } from './served.js';
-import { Slots } from './slots.js';
+import { OriginSlots } from './originSlots.js';
 
 /** What became of one attempt. */
 export type Outcome =
@@ -26,18 +27,19 @@ const LONGEST_RETRY_AFTER_MS = 15 * 60_000;
 /** Of an answer's body; what it says is nobody's business here. */
 const MAX_ANSWER_BYTES = 4_096;
 
-/** Connections to one origin; the agent never queues, because nobody attempts without a slot. */
-export const CONNECTIONS_PER_ORIGIN = 16;
-
 /** Posts events to endpoints, so many at a time to each origin. */
 export class Poster {
   readonly #agent: Dispatcher;
   readonly #defaultNames: DataVersion;
-  readonly #origins = new Map<string, { slots: Slots; users: number }>();
+  readonly #clock: Clock;
+  readonly #origins = new Map<string, { slots: OriginSlots; users: number }>();
+  /** Subscriptions whose last attempt failed slowly. */
+  readonly #slow = new WeakSet<SubscriptionRecord>();
 
-  constructor(agent: Dispatcher, defaultNames: DataVersion) {
+  constructor(agent: Dispatcher, defaultNames: DataVersion, clock: Clock) {
     this.#agent = agent;
     this.#defaultNames = defaultNames;
+    this.#clock = clock;
   }
 
   /**
@@ -47,12 +49,14 @@ export class Poster {
   async post(record: SubscriptionRecord, item: Item, info: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
     const url = new URL(record.endpointUri);
     const origin = this.#use(url.origin);
-    const giveBack = await origin.slots.take(signal);
+    const giveBack = await origin.slots.take(record, signal);
+    let outcome: Outcome = { kind: 'stopped' };
     try {
-      if (giveBack === undefined) return { kind: 'stopped' };
-      return await this.#send(url, record, item, info, signal);
+      if (giveBack !== undefined) outcome = await this.#send(url, record, item, info, signal);
+      return outcome;
     } finally {
-      giveBack?.();
+      const { kind } = outcome;
+      giveBack?.(kind === 'failed' || kind === 'stopped' ? kind : 'answered');
       this.#leave(url.origin, origin);
     }
   }
@@ -65,7 +69,7 @@ export class Poster {
     signal: AbortSignal,
   ): Promise<Outcome> {
     const body = JSON.stringify(pushedEvent(event, record.dataVersion ?? this.#defaultNames));
-    const { limit, done } = limited(signal, TOTAL_MS);
+    const { limit, done } = limited(this.#clock, signal, TOTAL_MS);
     try {
       const {
         statusCode,
@@ -83,14 +87,14 @@ export class Poster {
           ...(logged === undefined && { 'ptp-initial': 'true' }),
           ...(missed !== 0 && { 'ptp-missed-events': String(missed) }),
           traceparent: event.traceparent,
-          ...signature(record.secret, { id: event.id, body }, Date.now()),
+          ...signature(record.secret, { id: event.id, body }, this.#clock.now()),
         },
         body,
         signal: limit,
       });
       // The status decides; a body that breaks off or never ends is nobody's business.
       await answer.dump({ limit: MAX_ANSWER_BYTES, signal: limit }).catch(() => {});
-      return outcomeOf(statusCode, headers['retry-after'], Date.now());
+      return outcomeOf(statusCode, headers['retry-after'], this.#clock.now());
     } catch (err) {
       if (signal.aborted) return { kind: 'stopped' };
       return { kind: 'failed', reason: limit.aborted ? `no answer within ${TOTAL_MS} ms` : errorReason(err) };
@@ -99,8 +103,8 @@ export class Poster {
     }
   }
 
-  #use(name: string): { slots: Slots; users: number } {
-    const origin = this.#origins.get(name) ?? { slots: new Slots(CONNECTIONS_PER_ORIGIN), users: 0 };
+  #use(name: string): { slots: OriginSlots; users: number } {
+    const origin = this.#origins.get(name) ?? { slots: new OriginSlots(this.#clock, this.#slow), users: 0 };
     origin.users += 1;
     this.#origins.set(name, origin);
     return origin;
@@ -122,16 +126,16 @@ export function outcomeOf(statusCode: number, retryAfter: string | string[] | un
 }
 
 /** A signal that aborts with another one or after a time. (AbortSignal.any keeps every child of a long-lived signal.) */
-export function limited(signal: AbortSignal, ms: number): { limit: AbortSignal; done: () => void } {
+export function limited(clock: Clock, signal: AbortSignal, ms: number): { limit: AbortSignal; done: () => void } {
   const controller = new AbortController();
   const abort = (): void => controller.abort();
-  const timer = setTimeout(abort, ms);
+  const cancel = clock.wakeAt(clock.monotonic() + ms, abort);
   if (signal.aborted) abort();
   signal.addEventListener('abort', abort, { once: true });
   return {
     limit: controller.signal,
     done: () => {
-      clearTimeout(timer);
+      cancel();
       signal.removeEventListener('abort', abort);
     },
   };
