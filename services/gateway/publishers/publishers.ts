@@ -6,6 +6,7 @@ import { jetStream, type NatsConnection } from '../../shared/broker.js';
 import type { Clock } from '../../shared/clock.js';
 import { bus } from '../../shared/contract/bus.js';
 import { BadEvent, decodeEvent, encodeEvent, makeEvent } from '../../shared/event.js';
+import { excerpt } from '../../shared/excerpt.js';
 import type { EventData, NodeState } from '../../shared/messages.js';
 import { eventSubject, nodeToken, resourceAddress } from '../../shared/subjects.js';
 import { readBucket } from '../bucket.js';
@@ -206,4 +207,4 @@ const isConflict = (err: unknown): boolean =>
 const hasCollector = (address: string): HasCollector =>
   new HasCollector(`${address} is published by the node's own collector, and by nobody else`);
 
-const unknown = (id: string): UnknownPublisher => new UnknownPublisher(`there is no publisher "${id}"`);
+const unknown = (id: string): UnknownPublisher => new UnknownPublisher(`there is no publisher "${excerpt(id)}"`);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { excerpt } from '../../shared/excerpt.js';
 import type { Logger } from '../../shared/log.js';
 import type { Caller } from '../access/caller.js';
 import type { Deliverer } from '../delivery/deliverer.js';
@@ -79,7 +80,7 @@ export class Subscriptions {
   /** Throws UnknownSubscription. */
   get(id: string): SubscriptionRecord {
     const record = this.#records.get(id);
-    if (record === undefined) throw new UnknownSubscription(`there is no subscription "${id}"`);
+    if (record === undefined) throw new UnknownSubscription(`there is no subscription "${excerpt(id)}"`);
     return record;
   }
 
