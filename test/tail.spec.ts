@@ -3,7 +3,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { bus } from '../services/shared/contract/bus.js';
 import { startBroker, type Broker } from './support/broker.js';
 import { startConsumer, type Consumer } from './support/consumer.js';
-import { eventually } from './support/eventually.js';
+import { asTimePasses, eventually } from './support/eventually.js';
 import { FakeClock } from './support/fakeClock.js';
 import { startProxy } from './support/proxy.js';
 import { startPublisher, type Publisher } from './support/publisher.js';
@@ -43,8 +43,8 @@ async function readers(): Promise<ConsumerInfo[]> {
   for await (const one of jsm.consumers.list(bus.streams.events)) found.push(one);
   return found;
 }
-const readsOnly = (filter: string | undefined): Promise<ConsumerInfo> =>
-  eventually(async () => (await readers()).find(({ config }) => config.filter_subject === filter));
+const reader = async (filter: string | undefined): Promise<ConsumerInfo | undefined> =>
+  (await readers()).find(({ config }) => config.filter_subject === filter);
 const lastSequence = async (): Promise<number> => (await jsm.streams.info(bus.streams.events)).state.last_seq;
 
 describe('the tail of a gateway that knows its node', () => {
@@ -54,9 +54,14 @@ describe('the tail of a gateway that knows its node', () => {
 
   beforeEach(async () => {
     clock = new FakeClock();
-    gateway = await startTestGateway(broker.url, vars, clock);
+    gateway = await startTestGateway(broker.url, vars);
   });
   afterEach(() => gateway.stop());
+
+  async function restart(): Promise<void> {
+    await gateway.stop();
+    gateway = await startTestGateway(broker.url, vars, clock);
+  }
 
   const position = async (): Promise<number> => {
     const text = await (await fetch(`${gateway.url}/metrics`)).text();
@@ -68,8 +73,8 @@ describe('the tail of a gateway that knows its node', () => {
     for (const offset of upTo(40)) await publisher.lockState(offset % 10 === 0 ? 'n1' : 'n2', 'LOCKED', offset);
     await eventually(() => offsets('n1').length === 4);
 
-    const reader = await readsOnly('ptp.events.n1.>');
-    expect(reader.delivered.consumer_seq).toBe(4);
+    const filtered = await eventually(() => reader('ptp.events.n1.>'));
+    expect(filtered.delivered.consumer_seq).toBe(4);
     expect(await readers()).toHaveLength(1);
   });
 
@@ -107,32 +112,32 @@ describe('the tail of a gateway that knows its node', () => {
   });
 
   it('reads its node alone again when the other subscription is gone, and loses nothing', async () => {
+    await restart();
     await subscribe(gateway.api, `/cluster/node/n1${LOCK_STATE}`, consumer.url);
     const answer = await subscribe(gateway.api, `/cluster/node/n2${LOCK_STATE}`, consumer.url);
     const { id } = (await answer.json()) as { id: string };
-    await readsOnly(undefined);
+    await eventually(() => reader(undefined));
     await fetch(`${gateway.api}/subscriptions/${id}`, { method: 'DELETE' });
     await publisher.lockState('n1', 'LOCKED', 1);
+    await eventually(() => offsets('n1').length === 1);
 
-    clock.advance({ seconds: 30 });
-    await readsOnly('ptp.events.n1.>');
+    await asTimePasses(clock, 30, () => reader('ptp.events.n1.>'));
     await publisher.lockState('n1', 'LOCKED', 2);
     await eventually(() => offsets('n1').length === 2);
     expect(offsets('n1')).toEqual([1, 2]);
   });
 
   it('passes over the events of others, so that neither retention nor a restart finds it far behind', async () => {
+    await restart();
     await subscribe(gateway.api, `/cluster/node/n1${LOCK_STATE}`, consumer.url);
     await publisher.lockState('n1', 'LOCKED', 1);
     await eventually(() => offsets('n1').length === 1);
     for (const offset of upTo(20)) await publisher.lockState('n2', 'LOCKED', offset);
     expect(await position()).toBeLessThan(await lastSequence());
 
-    clock.advance({ seconds: 30 });
-    await eventually(async () => (await position()) === (await lastSequence()));
+    await asTimePasses(clock, 30, async () => (await position()) === (await lastSequence()));
     await publisher.forgetAllBut(1);
-    await gateway.stop();
-    gateway = await startTestGateway(broker.url, vars, clock);
+    await restart();
     await publisher.lockState('n1', 'LOCKED', 2);
 
     await eventually(() => offsets('n1').length === 2);

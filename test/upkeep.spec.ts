@@ -6,7 +6,7 @@ import type { SubscriptionRecord } from '../services/gateway/subscriptions/recor
 import { bus } from '../services/shared/contract/bus.js';
 import { startBroker, type Broker } from './support/broker.js';
 import { startConsumer, type Consumer } from './support/consumer.js';
-import { eventually } from './support/eventually.js';
+import { asTimePasses, eventually } from './support/eventually.js';
 import { FakeClock } from './support/fakeClock.js';
 import { startPublisher, type Publisher } from './support/publisher.js';
 import { startTestGateway, subscribe, type Gateway } from './support/services.js';
@@ -44,11 +44,7 @@ describe('a gateway that runs while its stores are changed by others', () => {
   const list = async (): Promise<{ id: string }[]> =>
     (await fetch(`${gateway.api}/subscriptions`)).json() as Promise<{ id: string }[]>;
   /** Lets the clock run until something is so: the comparison is due every minute. */
-  const inAFewMinutes = (look: () => boolean | Promise<boolean>): Promise<boolean> =>
-    eventually(async () => {
-      clock.advance({ seconds: 60 });
-      return look();
-    });
+  const inAFewMinutes = (look: () => boolean | Promise<boolean>): Promise<boolean> => asTimePasses(clock, 60, look);
   async function subscribed(node: string): Promise<string> {
     const answer = await subscribe(gateway.api, `/cluster/node/${node}${LOCK_STATE}`, consumer.url);
     expect(answer.status).toBe(201);
