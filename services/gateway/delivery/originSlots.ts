@@ -81,7 +81,7 @@ export class OriginSlots {
     else this.#brisk.delete(turn);
     if (how === 'failed' && this.#clock.monotonic() - turn.startedMs >= SLOW_AFTER_MS) this.#slow.add(who);
     else if (how !== 'stopped') this.#slow.delete(who);
-    this.#admit();
+    if (this.#waiting.size > 0 || this.#waitingSlow.size > 0) this.#admit();
   }
 
   #admit(): void {
