@@ -37,7 +37,7 @@ describe('a request to an endpoint', () => {
   });
 
   it('is refused when the name resolves to something else the next time', async () => {
-    const agent = endpointAgent(LOCAL, 2, answering(['127.0.0.1'], ['169.254.169.254']));
+    const agent = endpointAgent(LOCAL, 2, { resolve: answering(['127.0.0.1'], ['169.254.169.254']) });
     await checkEndpoint(agent, new URL(named()));
     await expect(checkEndpoint(agent, new URL(named()))).rejects.toThrow(EndpointRefused);
     await agent.destroy();
@@ -107,7 +107,7 @@ describe('a request to an endpoint', () => {
 });
 
 const check = async (policy: EndpointPolicy, url: string, resolve?: Resolve): Promise<void> => {
-  const agent = endpointAgent(policy, 2, resolve);
+  const agent = endpointAgent(policy, 2, { ...(resolve && { resolve }) });
   try {
     await checkEndpoint(agent, new URL(url));
   } finally {

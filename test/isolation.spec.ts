@@ -1,8 +1,7 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { startBroker, type Broker } from './support/broker.js';
 import { startConsumer, type Consumer } from './support/consumer.js';
 import { eventually } from './support/eventually.js';
+import { startHanging, type HangingConsumer } from './support/hanging.js';
 import { startPublisher, type Publisher } from './support/publisher.js';
 import { startTestGateway, subscribe, type Gateway } from './support/services.js';
 
@@ -10,35 +9,12 @@ const LOCK_STATE = '/sync/ptp-status/lock-state';
 const EACH = 100;
 const EVENTS = 20;
 
-/** Consumers that take the endpoint check and then never answer an event. */
-async function startHanging(): Promise<{ url: string; open: () => number; close: () => Promise<void> }> {
-  let open = 0;
-  const server = createServer((req, res) => {
-    if (req.headers['ptp-subscription-id'] === undefined) {
-      res.writeHead(204).end();
-      return;
-    }
-    open += 1;
-    res.on('close', () => (open -= 1));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    open: () => open,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-}
-
 describe('100 healthy consumers beside 100 that hang and 100 that refuse', () => {
   let broker: Broker;
   let gateway: Gateway;
   let publisher: Publisher;
   const healthy: Consumer[] = [];
-  const hanging: Awaited<ReturnType<typeof startHanging>>[] = [];
+  const hanging: HangingConsumer[] = [];
 
   beforeAll(async () => {
     broker = await startBroker();
@@ -69,5 +45,35 @@ describe('100 healthy consumers beside 100 that hang and 100 that refuse', () =>
 
     expect(healthy.map(({ accepted }) => accepted.length)).toEqual(Array(EACH).fill(EVENTS));
     expect(hanging.every(({ open }) => open() > 0)).toBe(true);
+  }, 60_000);
+});
+
+describe('10 healthy consumers behind the same origin as 40 that hang', () => {
+  it('have got all their events while the hanging requests are still open', async () => {
+    const broker = await startBroker();
+    const gateway = await startTestGateway(broker.url, { INITIAL_NOTIFICATION: 'false' });
+    const publisher = await startPublisher(broker.url);
+    const got = new Map<string, number>();
+    const ingress = await startHanging((path) => {
+      if (!path.startsWith('/healthy')) return false;
+      got.set(path, (got.get(path) ?? 0) + 1);
+      return true;
+    });
+    try {
+      const paths = [...Array(40).keys()].map((i) => `/hanging${i}`);
+      for (const path of [...paths, ...[...Array(10).keys()].map((i) => `/healthy${i}`)]) {
+        const answer = await subscribe(gateway.api, `/cluster/node/n1${LOCK_STATE}`, `${ingress.url}${path}`);
+        expect(answer.status).toBe(201);
+      }
+      for (let i = 1; i <= EVENTS; i += 1) await publisher.lockState('n1', 'LOCKED', i);
+
+      await eventually(() => got.size === 10 && [...got.values()].every((count) => count === EVENTS));
+      expect(ingress.open()).toBeGreaterThan(0);
+    } finally {
+      await gateway.stop();
+      await ingress.close();
+      await publisher.close();
+      await broker.close();
+    }
   }, 60_000);
 });

@@ -4,14 +4,15 @@ import { sleep } from '../shared/clock.js';
 import { bus } from '../shared/contract/bus.js';
 import { listen } from '../shared/http.js';
 import type { Deps } from '../shared/service.js';
-import { ensureStreams } from '../shared/streams.js';
+import { ensureStreams, mendStreams } from '../shared/streams.js';
 import { RequestRate } from './access/limits.js';
 import { openTokens, renewTls } from './access/open.js';
 import { readIdentity } from './access/tls.js';
 import type { GatewayConfig } from './config.js';
 import { DeadLetters } from './delivery/deadLetters.js';
 import { Engine } from './delivery/engine.js';
-import { CONNECTIONS_PER_ORIGIN, Poster } from './delivery/post.js';
+import { CONNECTIONS_PER_ORIGIN } from './delivery/originSlots.js';
+import { Poster } from './delivery/post.js';
 import { endpointAgent } from './endpoints/agent.js';
 import { checkEndpoint } from './endpoints/check.js';
 import { EndpointChecks } from './endpoints/checks.js';
@@ -21,6 +22,7 @@ import { createApi } from './routes/api.js';
 import { States } from './states.js';
 import { SubscriptionStore } from './subscriptions/store.js';
 import { Subscriptions, Unavailable } from './subscriptions/subscriptions.js';
+import { startUpkeep } from './upkeep.js';
 
 const RETRY_MS = 500;
 
@@ -42,7 +44,10 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     return loaded;
   };
 
-  const agent = endpointAgent(config.endpointPolicy, CONNECTIONS_PER_ORIGIN);
+  const agent = endpointAgent(config.endpointPolicy, CONNECTIONS_PER_ORIGIN, {
+    onOpened: () => metrics.connectionsOpened.inc(),
+    onReused: () => metrics.connectionsReused.inc(),
+  });
   life.onStop('endpoint connections', () => agent.destroy());
 
   const checks = new EndpointChecks();
@@ -102,6 +107,7 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
     jsm,
     cursors: await open(bus.buckets.cursors),
     scope: config.scope,
+    ownNode: config.nodeName,
     maxAgeMs: config.maxEventAgeMs,
     states,
     deadLetters,
@@ -113,27 +119,32 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
     onTaken: deps.fail,
   });
 
-  const { records, place } = await untilItWorks(deps, async () => {
+  const { stored, place } = await untilItWorks(deps, async () => {
     await ensureStreams(jsm, config.streams, { log });
-    return { records: await store.load(), place: await engine.findPlace() };
+    return { stored: await store.load(), place: await engine.findPlace() };
   });
   const subscriptions = new Subscriptions(
     {
+      log,
       scope: config.scope,
       store,
-      deliverer: engine.deliverer,
-      tail: engine.tail,
+      engine,
       now: () => clock.now(),
       limits: config.subscriptionLimits,
       sendsInitialStates: config.sendsInitialStates,
     },
-    records,
+    stored,
   );
   life.onStop('cursor', () => engine.saveLast());
   life.onStop('deliveries', () => engine.stopDelivering());
   life.onStop('tail', () => engine.stopReading());
-  engine.start(records, place);
+  engine.start(stored.records, place);
   await untilItWorks(deps, () => engine.claim());
+  const stopUpkeep = startUpkeep({ broker, clock, log }, async () => {
+    await mendStreams(jsm, config.streams, log);
+    await subscriptions.reconcile();
+  });
+  life.onStop('upkeep', stopUpkeep);
   metrics.watch(engine, () => subscriptions.size);
   metrics.cne.subscriptions(() => subscriptions.size);
   return { subscriptions, states, deadLetters, publishers: await openPublishers(broker, config.scope, clock) };

@@ -1,7 +1,11 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { CneMetrics } from './cneMetrics.js';
+import { loadByOrigin, type OriginLoad } from './originLoad.js';
 import type { Engine } from './delivery/engine.js';
 import type { Served } from './delivery/served.js';
+
+/** Origins that have series of their own; which ones is found anew at each scrape. */
+const BUSIEST_ORIGINS = 10;
 
 /** The gateway's own vital signs. */
 export const declareMetrics = (registry: Registry) => ({
@@ -22,6 +26,16 @@ export const declareMetrics = (registry: Registry) => ({
   badMessages: new Counter({
     name: 'ptp_gateway_bad_messages_total',
     help: 'Messages on ptp.events.> that were no events and were passed over.',
+    registers: [registry],
+  }),
+  connectionsOpened: new Counter({
+    name: 'ptp_gateway_connections_opened_total',
+    help: 'Connections to endpoints that were opened.',
+    registers: [registry],
+  }),
+  connectionsReused: new Counter({
+    name: 'ptp_gateway_connections_reused_total',
+    help: 'Requests to endpoints, events and checks, that took a connection which was open already.',
     registers: [registry],
   }),
   cursorSaves: new Counter({
@@ -77,4 +91,20 @@ function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: (
     return oldest === Infinity ? 0 : Math.max(0, Date.now() - oldest) / 1_000;
   });
   gauge('ptp_gateway_tail_sequence', 'Stream sequence of the last event read from the log.', () => tail.position);
+
+  const byOrigin = (name: string, help: string, value: (load: OriginLoad) => number): Gauge =>
+    new Gauge({
+      name,
+      help: `${help}, of the ${BUSIEST_ORIGINS} busiest origins; all the rest together is other.`,
+      labelNames: ['origin'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const load of loadByOrigin(deliverer.all(), BUSIEST_ORIGINS)) {
+          this.set({ origin: load.origin }, value(load));
+        }
+      },
+    });
+  byOrigin('ptp_gateway_origin_open_lanes', 'Lanes with undelivered events', ({ openLanes }) => openLanes);
+  byOrigin('ptp_gateway_origin_held_events', 'Events that lanes hold in memory', ({ held }) => held);
 }

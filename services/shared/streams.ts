@@ -106,13 +106,10 @@ export async function ensureStreams(
   for (const wanted of wantedStreams(settings)) {
     while (!signal?.aborted) {
       try {
-        await ensureStream(jsm, wanted, log);
+        const existing = await makeIfMissing(jsm, wanted, log);
+        if (existing !== undefined) reportDiffering(existing, wanted, log);
         break;
       } catch (err) {
-        if (err instanceof PermissionViolationError) {
-          log.warn({ stream: wanted.name }, 'no right to make the stream, waiting for a service that has it');
-          break;
-        }
         log.warn({ err, stream: wanted.name }, 'stream not ready, trying again');
         await pause(RETRY_MS);
       }
@@ -120,16 +117,35 @@ export async function ensureStreams(
   }
 }
 
-async function ensureStream(jsm: JetStreamManager, wanted: Wanted, log: Logger): Promise<void> {
-  let existing: StreamConfig;
+/** Makes the streams and buckets that are gone while the service runs. Rejects when JetStream does not answer. */
+export async function mendStreams(jsm: JetStreamManager, settings: StreamSettings, log: Logger): Promise<void> {
+  for (const wanted of wantedStreams(settings)) await makeIfMissing(jsm, wanted, log);
+}
+
+/** The settings of the stream that is there; undefined when it was made, or when others have to make it. */
+async function makeIfMissing(jsm: JetStreamManager, wanted: Wanted, log: Logger): Promise<StreamConfig | undefined> {
   try {
-    existing = (await jsm.streams.info(wanted.name)).config;
+    return (await jsm.streams.info(wanted.name)).config;
   } catch (err) {
+    if (err instanceof PermissionViolationError) return leftToOthers(wanted, log);
     if (!(err instanceof JetStreamApiError) || err.code !== JetStreamApiCodes.StreamNotFound) throw err;
+  }
+  try {
     await jsm.streams.add(wanted);
     log.info({ stream: wanted.name }, 'made the stream');
-    return;
+  } catch (err) {
+    if (err instanceof PermissionViolationError) return leftToOthers(wanted, log);
+    throw err;
   }
+  return undefined;
+}
+
+function leftToOthers({ name }: Wanted, log: Logger): undefined {
+  log.warn({ stream: name }, 'no right to make the stream, waiting for a service that has it');
+  return undefined;
+}
+
+function reportDiffering(existing: StreamConfig, wanted: Wanted, log: Logger): void {
   const differing = Object.entries(wanted)
     .filter(([key, value]) => !sameSetting(existing[key as keyof StreamConfig], value))
     .map(

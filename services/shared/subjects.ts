@@ -1,4 +1,5 @@
 import { bus } from './contract/bus.js';
+import { excerpt } from './excerpt.js';
 
 /** A name that cannot become part of a subject, or a subject that is none of ours. */
 export class BadName extends Error {
@@ -22,14 +23,16 @@ export const isNodeName = (text: string): boolean => text.length <= 253 && NODE.
  */
 export function nodeToken(node: string): string {
   if (!isNodeName(node)) {
-    throw new BadName(`"${node}" is no node name: letters, digits, - and . only, for example compute-1.example.com`);
+    throw new BadName(
+      `"${excerpt(node)}" is no node name: letters, digits, - and . only, for example compute-1.example.com`,
+    );
   }
   return node.replaceAll('.', '_');
 }
 
 /** The node name behind a token of a subject. */
 export function nodeOfToken(token: string): string {
-  if (!NODE_TOKEN.test(token)) throw new BadName(`"${token}" stands for no node`);
+  if (!NODE_TOKEN.test(token)) throw new BadName(`"${excerpt(token)}" stands for no node`);
   return token.replaceAll('_', '.');
 }
 
@@ -54,7 +57,7 @@ export const gatewaySubject = (scope: string): string => `${bus.subjects.gateway
 /** Node and resource path (`/sync/…`) of a subject under `ptp.events` or `ptp.query`. Throws BadName. */
 export function resourceOfSubject(name: string): { node: string; path: string } {
   const [, , node, ...tokens] = name.split('.');
-  if (node === undefined || tokens.length === 0) throw new BadName(`"${name}" names no resource`);
+  if (node === undefined || tokens.length === 0) throw new BadName(`"${excerpt(name)}" names no resource`);
   return { node: nodeOfToken(node), path: `/${tokens.join('/')}` };
 }
 
@@ -64,7 +67,7 @@ function subject(prefix: string, node: string, path: string): string {
   const bad = tokens.find((token) => !TOKEN.test(token));
   if (!path.startsWith('/') || tokens.length === 0 || bad !== undefined) {
     throw new BadName(
-      `"${path}" is no resource path: /letters, digits and -/…, for example /sync/ptp-status/lock-state`,
+      `"${excerpt(path)}" is no resource path: /letters, digits and -/…, for example /sync/ptp-status/lock-state`,
     );
   }
   const name = `${prefix}.${nodeToken(node)}.${tokens.join('.')}`;

@@ -14,6 +14,8 @@ export interface Broker {
   resume(): void;
   /** Starts it again on the same port with the same store. */
   restart(): Promise<void>;
+  /** Removes its store; for one that was killed. */
+  loseStore(): void;
   /** Ends it and removes its store. */
   close(): Promise<void>;
 }
@@ -36,6 +38,7 @@ export async function startBroker(): Promise<Broker> {
       server = launch(dir, port);
       await portOf(dir);
     },
+    loseStore: () => rmSync(join(dir, 'store'), { recursive: true, force: true }),
     async close() {
       server.kill('SIGCONT');
       await end(server, 'SIGKILL');

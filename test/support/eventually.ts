@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { FakeClock } from './fakeClock.js';
 
 /** Waits until `look` gives something (not undefined, not false, not throwing), and returns it. */
 export async function eventually<T>(look: () => T | Promise<T>, withinMs = 15_000): Promise<NonNullable<T>> {
@@ -16,3 +17,17 @@ export async function eventually<T>(look: () => T | Promise<T>, withinMs = 15_00
     await pause(10);
   }
 }
+
+/**
+ * For a service on a fake clock: lets `seconds` pass, then gives it some real time, until `look` gives something. Not more
+ * often than needed: every limit and pause of the service ends when its clock jumps.
+ */
+export const asTimePasses = <T>(
+  clock: FakeClock,
+  seconds: number,
+  look: () => T | Promise<T>,
+): Promise<NonNullable<T>> =>
+  eventually(() => {
+    clock.advance({ seconds });
+    return eventually(look, 3_000);
+  }, 25_000);

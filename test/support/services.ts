@@ -44,8 +44,12 @@ const gatewayVars = (brokerUrl: string): Record<string, string> => ({
 });
 
 /** A gateway in this process. */
-export async function startTestGateway(brokerUrl: string, vars: Record<string, string> = {}): Promise<Gateway> {
-  const deps = testDeps();
+export async function startTestGateway(
+  brokerUrl: string,
+  vars: Record<string, string> = {},
+  clock: Clock = systemClock,
+): Promise<Gateway> {
+  const deps = testDeps(clock);
   const config = readConfig({ ...gatewayVars(brokerUrl), API_PORT: '0', ...vars });
   const { apiPort } = await startGateway(config, deps);
   const url = `http://127.0.0.1:${apiPort}`;

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { excerpt } from '../../shared/excerpt.js';
 
 /** What a caller may do: read; subscribe and unsubscribe; publish; everything, also with what is others'. */
 export const ROLES = ['reader', 'subscriber', 'publisher', 'admin'] as const;
@@ -45,7 +46,7 @@ export const hasRole = ({ roles }: Caller, role: Role): boolean =>
 /** Throws Forbidden when something of another owner is asked for; without authentication, who knows its id may. */
 export function checkOwner(caller: Caller, { id, owner }: { id: string; owner: string }): void {
   if (!caller.isAuthenticated || owner === caller.owner || hasRole(caller, 'admin')) return;
-  throw new Forbidden(`"${id}" belongs to another caller; the role admin is needed`);
+  throw new Forbidden(`"${excerpt(id)}" belongs to another caller; the role admin is needed`);
 }
 
 /** An IPv4 address is itself on a socket that serves both families too (`::ffff:10.1.2.3`). */

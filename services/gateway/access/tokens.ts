@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { parseDocument } from 'yaml';
+import { excerpt } from '../../shared/excerpt.js';
 import { ROLES, Unauthenticated, type Access, type Caller, type Role } from './caller.js';
 
 /** A token that is known, by its SHA-256. */
@@ -39,7 +40,7 @@ function readToken(entry: unknown, where: string): Token {
     throw new TypeError(`${where}: "name" must be 1 to 64 letters, digits, dots, - and _`);
   }
   const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw new TypeError(`${where}: there is no "${unknown}"`);
+  if (unknown !== undefined) throw new TypeError(`${where}: there is no "${excerpt(unknown)}"`);
   if ((token === undefined) === (sha256 === undefined)) {
     throw new TypeError(`${where}: one of "token" and "sha256" is needed`);
   }

@@ -86,6 +86,12 @@ export class Deliverer {
     }
   }
 
+  /** The log has lost events before the tail had read them: anybody's. */
+  lost(firstSeq: number): void {
+    this.#deps.events.passOver(firstSeq - 1);
+    for (const served of this.#served.values()) served.lost();
+  }
+
   /** Every subscription that is not settled up to `position`, the tail's. */
   *cursors(position: number): Generator<[id: string, cursor: SubscriptionCursor]> {
     for (const [id, served] of this.#served) {

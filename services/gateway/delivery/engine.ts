@@ -8,9 +8,9 @@ import type { Logger } from '../../shared/log.js';
 import type { GatewayMetrics } from '../metrics.js';
 import type { States } from '../states.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
-import { targetsOf } from '../subscriptions/resource.js';
+import { targetsOf, type ResourceFilter } from '../subscriptions/resource.js';
 import { CurrentEvents } from './currentEvents.js';
-import { fitted, resumeAt, type Cursor } from './cursor.js';
+import { fitted, resumeAt, type Cursor, type SubscriptionCursor } from './cursor.js';
 import { CursorKeeper, type CursorTaken } from './cursorKeeper.js';
 import type { DeadLetters } from './deadLetters.js';
 import { Deliverer } from './deliverer.js';
@@ -20,6 +20,7 @@ import type { Outcome } from './outcome.js';
 import type { Poster } from './post.js';
 import { HELD_LIMIT, type AttemptInfo } from './served.js';
 import { Tail } from './tail.js';
+import { TailScope } from './tailScope.js';
 import type { Ending, Halt } from './work.js';
 
 /** Time that running attempts have when the gateway stops. */
@@ -30,6 +31,8 @@ export interface EngineParts {
   jsm: JetStreamManager;
   cursors: KV;
   scope: string;
+  /** NODE_NAME, where the gateway knows. */
+  ownNode: string | undefined;
   /** See Serving. */
   maxAgeMs: number;
   states: States;
@@ -56,12 +59,15 @@ export class Engine {
   readonly #parts: EngineParts;
   readonly #events: EventLog;
   readonly #keeper: CursorKeeper;
+  readonly #tailScope: TailScope;
+  /** Where the log ended at least, as far as somebody had to ask. */
+  #logEnd = 0;
   readonly #stopping = new AbortController();
 
   constructor(parts: EngineParts) {
     const { broker, jsm, clock, log, states, deadLetters, metrics } = parts;
     this.#parts = parts;
-    this.#events = new EventLog(jsm, ({ seq, subject }, reason) => {
+    this.#events = new EventLog(jsm, clock, ({ seq, subject }, reason) => {
       log.warn({ seq, subject, reason }, 'not an event, passed over');
       metrics.badMessages.inc();
     });
@@ -87,12 +93,21 @@ export class Engine {
         parts.onGone(record.id);
       },
     });
+    this.#tailScope = new TailScope(parts.ownNode);
     this.tail = new Tail(
-      { broker, jsm, clock, log },
+      { broker, jsm, clock, log, filter: () => this.#tailScope.filter },
       {
         onMessage: (message) => metrics.cne.read(this.deliverer.take(message)?.event.source),
-        onLogInfo: (firstSeq) => (this.#events.firstStored = firstSeq),
-        onNewStream: () => this.deliverer.startOver(),
+        onLogInfo: (firstSeq) => {
+          this.#events.beginsAt(firstSeq);
+          this.#narrow();
+        },
+        onNewStream: () => {
+          this.#logEnd = 0;
+          this.deliverer.startOver();
+        },
+        onLost: (firstSeq) => this.deliverer.lost(firstSeq),
+        onNothingUpTo: (seq) => this.#events.passOver(seq),
       },
     );
     this.#keeper = new CursorKeeper({
@@ -127,9 +142,39 @@ export class Engine {
     const isSameLog = cursor?.stream === stream.created;
     const position = isSameLog ? Math.max(cursor.tail, stream.firstSeq - 1) : stream.lastSeq;
     this.#events.restart(position);
-    this.#events.firstStored = stream.firstSeq;
+    this.#events.beginsAt(stream.firstSeq);
+    if (!records.every(({ filter }) => this.#tailScope.covers(filter))) this.#tailScope.widen();
     for (const record of records) this.deliverer.add(record, resumeAt(cursor, record, stream.created));
     this.tail.start(stream.created, position);
+  }
+
+  /**
+   * Where a new subscription starts: after everything that is in the log now. The tail may be reading a part of it, then
+   * the broker is asked; rejects while that is away.
+   */
+  async startOf(filter: ResourceFilter): Promise<number> {
+    if (!this.#tailScope.covers(filter)) {
+      const { created, state } = await this.#parts.jsm.streams.info(bus.streams.events);
+      if (created === this.tail.stream) this.#logEnd = Math.max(this.#logEnd, state.last_seq);
+    }
+    return Math.max(this.tail.position, this.#logEnd);
+  }
+
+  /** Serves a subscription from `resume` on, and has the tail read everything when it is about other nodes. */
+  add(record: SubscriptionRecord, resume: SubscriptionCursor): void {
+    if (!this.#tailScope.covers(record.filter)) {
+      this.#tailScope.widen();
+      // What is in memory lacks the other nodes' events.
+      this.#events.restart(this.tail.position);
+      this.tail.refilter();
+    }
+    this.deliverer.add(record, resume);
+  }
+
+  /** Now and then, so that a subscription that is deleted and made again does not have the log read anew each time. */
+  #narrow(): void {
+    this.#tailScope.narrow(Array.from(this.deliverer.all(), ({ record }) => record.filter));
+    this.tail.refilter();
   }
 
   /** Makes the cursor ours, and saves it from now on. Throws CursorTaken, and what the broker says while it is away. */

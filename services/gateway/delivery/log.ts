@@ -1,10 +1,14 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
+import type { Clock } from '../../shared/clock.js';
 import { bus } from '../../shared/contract/bus.js';
 import { BadEvent, decodeEvent, type PtpEvent } from '../../shared/event.js';
 import { BadName, eventSubject, nodeToken, resourceAddress, resourceOfSubject } from '../../shared/subjects.js';
 import { RESOURCES, type ResourceFilter } from '../subscriptions/resource.js';
 import { Ring } from './ring.js';
 import type { TailMessage } from './tail.js';
+
+/** How old what is known of the log's beginning may be when something was not found where it was looked for. */
+const FRESH_MS = 1_000;
 
 /** An event with its place in the log. */
 export interface LoggedEvent {
@@ -50,15 +54,28 @@ export function subjectsOf({ node, path }: ResourceFilter): SubjectFilter {
 export class EventLog {
   readonly #jsm: JetStreamManager;
   readonly #onBadMessage: (message: TailMessage, reason: string) => void;
+  readonly #clock: Clock;
   #ring = new Ring(0);
   #position = 0;
-  /** Retention has taken what is before this, as far as the broker has said. */
-  firstStored = 0;
+  #firstStored = 0;
+  #heardFirstStoredMs = -Infinity;
 
   /** @param onBadMessage told of what is none of our events; it is passed over */
-  constructor(jsm: JetStreamManager, onBadMessage: (message: TailMessage, reason: string) => void) {
+  constructor(jsm: JetStreamManager, clock: Clock, onBadMessage: (message: TailMessage, reason: string) => void) {
     this.#jsm = jsm;
+    this.#clock = clock;
     this.#onBadMessage = onBadMessage;
+  }
+
+  /** Retention has taken what is before this, as far as the broker has said. */
+  get firstStored(): number {
+    return this.#firstStored;
+  }
+
+  /** The broker has said where the log begins. */
+  beginsAt(firstStored: number): void {
+    this.#firstStored = firstStored;
+    this.#heardFirstStoredMs = this.#clock.monotonic();
   }
 
   /** The tail's: everything up to here has been handed on. */
@@ -70,6 +87,11 @@ export class EventLog {
   restart(position: number): void {
     this.#ring = new Ring(position);
     this.#position = position;
+  }
+
+  /** There is nothing for us up to here: it was of others, or retention has taken it. */
+  passOver(seq: number): void {
+    this.#position = Math.max(this.#position, seq);
   }
 
   /** From the tail, in order. Gives the event, or undefined when it is none. */
@@ -91,16 +113,26 @@ export class EventLog {
     }
   }
 
-  /** The first matching event at or after a position that the broker has. Rejects while it is away. */
+  /**
+   * The first matching event at or after a position that the broker has. Rejects while it is away. When it is not right
+   * at that position, `firstStored` is true to the second afterwards: retention may have taken what was there.
+   */
   async stored({ subject }: SubjectFilter, from: number): Promise<LoggedEvent | undefined> {
     for (let at = from; ;) {
       const found = await this.#jsm.direct.getMessage(bus.streams.events, { seq: at, next_by_subj: subject });
+      if (found?.seq !== from) await this.#refreshFirstStored();
       if (found === null) return undefined;
       const message = { seq: found.seq, subject: found.subject, data: found.data, storedAtMs: found.time.getTime() };
       const event = this.#read(message);
       if (event !== undefined) return event;
       at = found.seq + 1;
     }
+  }
+
+  async #refreshFirstStored(): Promise<void> {
+    if (this.#clock.monotonic() - this.#heardFirstStoredMs < FRESH_MS) return;
+    const { state } = await this.#jsm.streams.info(bus.streams.events);
+    this.beginsAt(state.first_seq);
   }
 
   #read(message: TailMessage): LoggedEvent | undefined {

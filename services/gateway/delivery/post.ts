@@ -8,20 +8,21 @@ import type { Item } from './lane.js';
 import type { AttemptInfo } from './served.js';
 import type { Outcome } from './outcome.js';
 import { Request } from './request.js';
-import { Slots } from './slots.js';
+import { OriginSlots } from './originSlots.js';
 import { TimeLimit } from './timeLimit.js';
 import type { Halt } from './work.js';
 
 /** Of one attempt, from the moment it has a connection's turn. */
 const TOTAL_MS = 10_000;
-/** Connections to one origin; the agent never queues, because nobody attempts without a slot. */
-export const CONNECTIONS_PER_ORIGIN = 16;
 
 /** Posts events to endpoints, so many at a time to each origin. */
 export class Poster {
   readonly #agent: Dispatcher;
   readonly #defaultNames: DataVersion;
-  readonly #origins = new Map<string, { slots: Slots; users: number }>();
+  readonly #clock: Clock;
+  readonly #origins = new Map<string, { slots: OriginSlots; users: number }>();
+  /** Subscriptions whose last attempt failed slowly. */
+  readonly #slow = new WeakSet<SubscriptionRecord>();
   readonly #endpoints = new Endpoints();
   readonly #bodies = new Bodies();
   readonly #limit: TimeLimit;
@@ -30,6 +31,7 @@ export class Poster {
     this.#limit = new TimeLimit(TOTAL_MS, clock);
     this.#agent = agent;
     this.#defaultNames = defaultNames;
+    this.#clock = clock;
   }
 
   /**
@@ -39,12 +41,14 @@ export class Poster {
   async post(record: SubscriptionRecord, item: Item, info: AttemptInfo, halt: Halt): Promise<Outcome> {
     const endpoint = this.#endpoints.of(record.endpointUri);
     const origin = this.#use(endpoint.origin);
-    const giveBack = await origin.slots.take(halt.signal);
+    const giveBack = await origin.slots.take(record, halt.signal);
+    let outcome: Outcome = { kind: 'stopped' };
     try {
-      if (giveBack === undefined) return { kind: 'stopped' };
-      return await this.#send(endpoint, record, item, info, halt);
+      if (giveBack !== undefined) outcome = await this.#send(endpoint, record, item, info, halt);
+      return outcome;
     } finally {
-      giveBack?.();
+      const { kind } = outcome;
+      giveBack?.(kind === 'failed' || kind === 'stopped' ? kind : 'answered');
       this.#leave(endpoint.origin, origin);
     }
   }
@@ -72,9 +76,9 @@ export class Poster {
     if (logged === undefined) headers['ptp-initial'] = 'true';
     if (missed !== 0) headers['ptp-missed-events'] = String(missed);
     if (record.secret !== undefined)
-      Object.assign(headers, signature(record.secret, { id: event.id, body }, Date.now()));
+      Object.assign(headers, signature(record.secret, { id: event.id, body }, this.#clock.now()));
     return new Promise((resolve) => {
-      const request = new Request((outcome) => {
+      const request = new Request(this.#clock, (outcome) => {
         running.delete(request);
         this.#limit.end(request);
         resolve(outcome);
@@ -85,8 +89,8 @@ export class Poster {
     });
   }
 
-  #use(name: string): { slots: Slots; users: number } {
-    const origin = this.#origins.get(name) ?? { slots: new Slots(CONNECTIONS_PER_ORIGIN), users: 0 };
+  #use(name: string): { slots: OriginSlots; users: number } {
+    const origin = this.#origins.get(name) ?? { slots: new OriginSlots(this.#clock, this.#slow), users: 0 };
     origin.users += 1;
     this.#origins.set(name, origin);
     return origin;

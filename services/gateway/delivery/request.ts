@@ -1,4 +1,5 @@
 import { errors, type Dispatcher } from 'undici';
+import type { Clock } from '../../shared/clock.js';
 import { errorReason } from '../endpoints/agent.js';
 import { outcomeOf, type Outcome } from './outcome.js';
 
@@ -10,6 +11,7 @@ const MAX_ANSWER_BYTES = 4_096;
  * AbortSignal for each request, would cost more than the request itself.
  */
 export class Request implements Dispatcher.DispatchHandler {
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #onEnd: (outcome: Outcome) => void;
   #controller: Dispatcher.DispatchController | undefined;
   /** What it comes to unless the answer says something else. */
@@ -18,7 +20,8 @@ export class Request implements Dispatcher.DispatchHandler {
   #bytes = 0;
 
   /** @param onEnd called once, with what became of it */
-  constructor(onEnd: (outcome: Outcome) => void) {
+  constructor(clock: Pick<Clock, 'now'>, onEnd: (outcome: Outcome) => void) {
+    this.#clock = clock;
     this.#onEnd = onEnd;
   }
 
@@ -67,7 +70,7 @@ export class Request implements Dispatcher.DispatchHandler {
     headers: Record<string, string | string[] | undefined>,
   ): void {
     // Of 100 Continue and its like the answer itself follows.
-    if (statusCode >= 200) this.#outcome ??= outcomeOf(statusCode, headers['retry-after'], Date.now());
+    if (statusCode >= 200) this.#outcome ??= outcomeOf(statusCode, headers['retry-after'], this.#clock.now());
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

@@ -130,6 +130,13 @@ export class Served {
     this.#working().sendStates(order);
   }
 
+  /** The log has lost events that may have been its, before anybody read them: the consumer is told, and sent the states. */
+  lost(): void {
+    const work = this.#working();
+    work.lostEvents();
+    work.sendStates('after');
+  }
+
   /** How far it has been served, when the tail has handed on everything up to `position`. */
   cursor(position: number): SubscriptionCursor | undefined {
     const hi = this.#read ?? Math.max(position, this.#start);
@@ -199,12 +206,12 @@ export class Served {
     const { position: before, firstStored } = this.#serving.events;
     if (read + 1 < firstStored) {
       this.#read = firstStored - 1;
-      work.lostEvents();
-      work.sendStates('after');
+      this.lost();
       return;
     }
     const event = await work.ask(() => this.#serving.events.stored(filter, read + 1));
-    if (event === 'stopped') return;
+    // Retention may have passed us by meanwhile: seen when we come here again.
+    if (event === 'stopped' || read + 1 < this.#serving.events.firstStored) return;
     // The broker had nothing for us up to where the tail was when we asked. What is beyond the tail is left to the tail:
     // taken now, a lane that lets go of it would look for it in the ring, which does not have it yet, and lose it.
     if (event === undefined || event.seq > this.#serving.events.position) this.#read = Math.max(read, before);

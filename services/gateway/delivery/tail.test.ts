@@ -8,10 +8,11 @@ import { Tail } from './tail.js';
 /** A broker whose answers somebody gives one by one. */
 class FakeBroker {
   readonly clock = new FakeClock();
-  readonly infos: ((created: string, lastSeq: number) => void)[] = [];
+  readonly infos: ((created: string, lastSeq: number, firstSeq: number) => void)[] = [];
   /** Consumers that are to be made, with the position they start at. */
   readonly adds: { from: number; answer: () => void }[] = [];
   newStreams = 0;
+  readonly lost: number[] = [];
   readonly tail: Tail;
 
   constructor() {
@@ -19,7 +20,7 @@ class FakeBroker {
       streams: {
         info: () =>
           new Promise((resolve) =>
-            this.infos.push((created, last_seq) => resolve({ created, state: { first_seq: 1, last_seq } })),
+            this.infos.push((created, last_seq, first_seq) => resolve({ created, state: { first_seq, last_seq } })),
           ),
       },
       consumers: {
@@ -34,12 +35,17 @@ class FakeBroker {
     } as unknown as NatsConnection;
     this.tail = new Tail(
       { broker, jsm, clock: this.clock, log: pino({ level: 'silent' }) },
-      { onMessage: () => {}, onLogInfo: () => {}, onNewStream: () => (this.newStreams += 1) },
+      {
+        onMessage: () => {},
+        onLogInfo: () => {},
+        onNewStream: () => (this.newStreams += 1),
+        onLost: (firstSeq) => this.lost.push(firstSeq),
+      },
     );
   }
 
-  async answerInfos(created: string, lastSeq: number): Promise<void> {
-    for (const answer of this.infos.splice(0)) answer(created, lastSeq);
+  async answerInfos(created: string, lastSeq: number, firstSeq = 1): Promise<void> {
+    for (const answer of this.infos.splice(0)) answer(created, lastSeq, firstSeq);
     await turn();
   }
 
@@ -90,5 +96,20 @@ describe('the tail', () => {
 
     expect(broker.adds.map(({ from }) => from)).toEqual([101, 1]);
     await broker.stop();
+  });
+
+  it('says what retention has taken before it could be read, and reads on after it', async () => {
+    const broker = new FakeBroker();
+    broker.tail.start('s', 100);
+    await broker.answerInfos('s', 150, 120);
+    expect(broker.lost).toEqual([120]);
+    expect(broker.adds.map(({ from }) => from)).toEqual([120]);
+    await broker.stop();
+
+    const lucky = new FakeBroker();
+    lucky.tail.start('s', 119);
+    await lucky.answerInfos('s', 150, 120);
+    expect(lucky.lost).toEqual([]);
+    await lucky.stop();
   });
 });

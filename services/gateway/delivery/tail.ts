@@ -28,6 +28,10 @@ export interface TailEvents {
   onLogInfo: (firstSeq: number) => void;
   /** The stream is not the one the positions belong to: they start at its beginning. */
   onNewStream: (created: string) => void;
+  /** What was before this sequence and had not been read yet is gone: retention was faster. */
+  onLost?: (firstSeq: number) => void;
+  /** Nothing for us is in the log up to this sequence; the position has moved there. */
+  onNothingUpTo?: (seq: number) => void;
 }
 
 interface TailDeps {
@@ -35,6 +39,8 @@ interface TailDeps {
   jsm: JetStreamManager;
   clock: Clock;
   log: Logger;
+  /** Subject with wildcards: only such messages are read. Absent, or undefined: all of them. */
+  filter?: () => string | undefined;
 }
 
 /**
@@ -76,6 +82,11 @@ export class Tail {
     void this.#checkLogNowAndThen();
   }
 
+  /** The filter has changed: reads on from the position with the new one. */
+  refilter(): void {
+    if (this.#reader?.filter !== this.#deps.filter?.()) this.#reader?.end('reads other subjects from now on');
+  }
+
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.#reader?.end('stopped');
@@ -86,7 +97,7 @@ export class Tail {
     const { clock, log } = this.#deps;
     while (!this.#stopped.signal.aborted) {
       try {
-        await this.#checkLog();
+        this.#checkNotLost(await this.#checkLog());
         if (this.#stopped.signal.aborted) return;
         // Known before it is open: whatever ends it may happen while the broker makes its consumer.
         const reader = this.#newReader();
@@ -102,9 +113,12 @@ export class Tail {
   }
 
   #newReader(): Reader {
-    return new Reader(this.#deps, (message) => {
-      this.#position = message.seq;
+    const filter = this.#deps.filter?.();
+    return new Reader(this.#deps, filter, (message) => {
       try {
+        // Without a filter every sequence is ours, and one that does not come is not there any more.
+        if (filter === undefined) this.#checkNotLost(message.seq);
+        this.#position = Math.max(this.#position, message.seq);
         this.#events.onMessage(message);
       } catch (err) {
         this.#deps.log.error({ err, seq: message.seq }, 'could not take a message');
@@ -112,8 +126,19 @@ export class Tail {
     });
   }
 
-  /** Positions mean something only for the stream they were made in, and only while it has not lost its end. */
-  async #checkLog(): Promise<void> {
+  /** @param firstSeq what is before it cannot be read any more */
+  #checkNotLost(firstSeq: number): void {
+    if (firstSeq <= this.#position + 1) return;
+    this.#deps.log.error({ position: this.#position, firstSeq }, 'the log has lost events that were not read yet');
+    this.#position = firstSeq - 1;
+    this.#events.onLost?.(firstSeq);
+  }
+
+  /**
+   * Positions mean something only for the stream they were made in, and only while it has not lost its end. Gives the
+   * sequence that the log begins with.
+   */
+  async #checkLog(): Promise<number> {
     // While the answer is on its way, the tail may go beyond what it says, or start over.
     const position = this.#position;
     const { created, state } = await this.#deps.jsm.streams.info(bus.streams.events);
@@ -128,6 +153,25 @@ export class Tail {
       this.#reader?.end('the log was replaced');
     }
     this.#events.onLogInfo(state.first_seq);
+    return state.first_seq;
+  }
+
+  /**
+   * With a filter the position stays at the last message of ours while others go on. When the log has none of ours after
+   * it, it moves to where the log ended before we asked: retention must not pass for a loss, nor the cursor stand still.
+   */
+  async #passOverOthers(): Promise<void> {
+    const reader = this.#reader;
+    if (reader?.filter === undefined) return;
+    const { jsm } = this.#deps;
+    const { created, state } = await jsm.streams.info(bus.streams.events);
+    // Of the stream's leader: what a replica answers may be old.
+    const query = { seq: this.#position + 1, next_by_subj: reader.filter };
+    if (state.last_seq <= this.#position || (await jsm.streams.getMessage(bus.streams.events, query)) !== null) return;
+    const isAsBefore = this.#reader === reader && created === this.#stream;
+    if (!isAsBefore || state.last_seq <= this.#position) return;
+    this.#position = state.last_seq;
+    this.#events.onNothingUpTo?.(state.last_seq);
   }
 
   async #checkLogNowAndThen(): Promise<void> {
@@ -135,7 +179,9 @@ export class Tail {
       await sleep(this.#deps.clock, CHECK_MS, this.#stopped.signal);
       if (this.#stopped.signal.aborted) return;
       // While the broker is away the reader says so.
-      await this.#checkLog().catch(() => {});
+      await this.#checkLog()
+        .then(() => this.#passOverOthers())
+        .catch(() => {});
     }
   }
 
@@ -148,6 +194,7 @@ export class Tail {
 
 /** One consumer, from its creation until something about it is wrong. */
 class Reader {
+  readonly filter: string | undefined;
   readonly #deps: TailDeps;
   readonly #onMessage: (message: TailMessage) => void;
   readonly #inbox = createInbox();
@@ -160,8 +207,9 @@ class Reader {
   #resolveEnded: (why: string) => void = () => {};
   readonly ended = new Promise<string>((resolve) => (this.#resolveEnded = resolve));
 
-  constructor(deps: TailDeps, onMessage: (message: TailMessage) => void) {
+  constructor(deps: TailDeps, filter: string | undefined, onMessage: (message: TailMessage) => void) {
     this.#deps = deps;
+    this.filter = filter;
     this.#onMessage = onMessage;
     this.#heardAt = deps.clock.monotonic();
     this.#subscription = deps.broker.subscribe(this.#inbox, {
@@ -178,6 +226,7 @@ class Reader {
     try {
       const { name } = await jsm.consumers.add(bus.streams.events, {
         deliver_subject: this.#inbox,
+        ...(this.filter !== undefined && { filter_subject: this.filter }),
         deliver_policy: DeliverPolicy.StartSequence,
         opt_start_seq: position + 1,
         replay_policy: ReplayPolicy.Instant,

@@ -1,3 +1,4 @@
+import { subscribe } from 'node:diagnostics_channel';
 import { lookup, type LookupAddress, type LookupAllOptions, type LookupOptions } from 'node:dns';
 import { Agent, buildConnector, errors, Pool } from 'undici';
 import type { Target } from './allow.js';
@@ -18,22 +19,58 @@ export type Resolve = (
   callback: (err: Error | null, addresses: LookupAddress[]) => void,
 ) => void;
 
+interface AgentHooks {
+  /** A test's own resolver. */
+  resolve?: Resolve;
+  /** A connection was opened. */
+  onOpened?: () => void;
+  /** A request is sent on a connection that was used before. */
+  onReused?: () => void;
+}
+
+/** The connections of all agents: whether they were used, and whom to tell when they are used again. */
+const connections = new WeakMap<object, { isUsed: boolean; onReused: (() => void) | undefined }>();
+
+// Only here undici says which connection a request takes. Node's own fetch speaks on this channel too.
+subscribe('undici:client:sendHeaders', (message) => {
+  const connection = connections.get((message as { socket: object }).socket);
+  if (connection === undefined) return;
+  if (connection.isUsed) connection.onReused?.();
+  connection.isUsed = true;
+});
+
 /**
  * The HTTP client for endpoints. The policy is applied to every address at the moment of connecting, and the
  * connection goes to the addresses that were judged: a name that resolves to something else later is caught as well.
  * Redirects are not followed.
- * @param resolve a test's own resolver
+ * @param perOrigin connections to one origin at most
  */
-export function endpointAgent(policy: EndpointPolicy, connections: number, resolve: Resolve = lookup): Agent {
+export function endpointAgent(
+  policy: EndpointPolicy,
+  perOrigin: number,
+  { resolve = lookup, onOpened, onReused }: AgentHooks = {},
+): Agent {
+  const noted = (connect: buildConnector.connector): buildConnector.connector => {
+    return (options, callback) =>
+      connect(options, (...result) => {
+        const [, socket] = result;
+        // On failure there is none, whatever the type says.
+        if (socket) {
+          connections.set(socket, { isUsed: false, onReused });
+          onOpened?.();
+        }
+        callback(...result);
+      });
+  };
   return new Agent({
-    connections,
+    connections: perOrigin,
     pipelining: 1,
     keepAliveTimeout: IDLE_MS,
     headersTimeout: 0,
     bodyTimeout: 0,
     maxHeaderSize: MAX_HEADER_BYTES,
     factory: (origin, options: Pool.Options) =>
-      new Pool(origin, { ...options, connect: judgedConnector(new URL(String(origin)), policy, resolve) }),
+      new Pool(origin, { ...options, connect: noted(judgedConnector(new URL(String(origin)), policy, resolve)) }),
   });
 }
 

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { excerpt } from '../../shared/excerpt.js';
 
 /** One entry of ENDPOINT_ALLOW; what it does not name may be anything. */
 export interface Allowed {
@@ -33,7 +34,7 @@ function parseEntry(entry: string): Allowed {
   const what = addressOrHost(host.toLowerCase());
   if (what === undefined || number === 0 || (number ?? 1) > 65_535 || (host === '' && number === undefined)) {
     throw new TypeError(
-      `"${entry}" is no CIDR, host or port, for example 10.2.0.0/16, [fd00::/8]:9090, .example.com:443`,
+      `"${excerpt(entry)}" is no CIDR, host or port, for example 10.2.0.0/16, [fd00::/8]:9090, .example.com:443`,
     );
   }
   return { ...what, ...(number !== undefined && { port: number }) };

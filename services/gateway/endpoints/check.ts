@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { excerpt } from '../../shared/excerpt.js';
 import { errorReason } from './agent.js';
 import { EndpointRefused } from './policy.js';
 
@@ -40,6 +41,9 @@ export async function checkEndpoint(agent: Dispatcher, url: URL): Promise<void> 
 }
 
 const failed = (url: URL, reason: string, cause?: unknown): EndpointCheckFailed =>
-  new EndpointCheckFailed(`endpoint check failed: an empty POST to ${url.href} must be answered 2xx, but ${reason}`, {
-    cause,
-  });
+  new EndpointCheckFailed(
+    `endpoint check failed: an empty POST to ${excerpt(url.href)} must be answered 2xx, but ${reason}`,
+    {
+      cause,
+    },
+  );

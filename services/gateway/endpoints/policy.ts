@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js';
+import { excerpt } from '../../shared/excerpt.js';
 import { allowsAddress, allowsTarget, mayAllowAddress, type Allowed, type Target } from './allow.js';
 
 /** Which endpoints may be called. */
@@ -67,10 +68,12 @@ export function parseEndpoint(text: string, policy: EndpointPolicy): URL {
   try {
     url = new URL(text);
   } catch (err) {
-    throw new TypeError(`"${text}" is no URL, for example http://consumer.example.com:9090/event`, { cause: err });
+    throw new TypeError(`"${excerpt(text)}" is no URL, for example http://consumer.example.com:9090/event`, {
+      cause: err,
+    });
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new TypeError(`endpointUri must be http or https, got ${url.protocol}//`);
+    throw new TypeError(`endpointUri must be http or https, got ${excerpt(url.protocol)}//`);
   }
   if (url.username !== '' || url.password !== '') throw new TypeError('endpointUri must not carry a user or password');
   url.hash = '';
@@ -105,5 +108,7 @@ function refused(what: string, { port }: Target, { kind, allow }: EndpointPolicy
     allow === undefined
       ? `loopback${kind === 'local' ? ' is allowed,' : ','} link-local, metadata, multicast and reserved addresses are not`
       : 'only what ENDPOINT_ALLOW names is allowed, and link-local and metadata addresses never are';
-  return new EndpointRefused(`the endpoint policy "${kind}" forbids requests to ${what}, port ${port}: ${why}`);
+  return new EndpointRefused(
+    `the endpoint policy "${kind}" forbids requests to ${excerpt(what)}, port ${port}: ${why}`,
+  );
 }

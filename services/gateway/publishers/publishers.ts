@@ -6,6 +6,7 @@ import { jetStream, type NatsConnection } from '../../shared/broker.js';
 import type { Clock } from '../../shared/clock.js';
 import { bus } from '../../shared/contract/bus.js';
 import { BadEvent, decodeEvent, encodeEvent, makeEvent } from '../../shared/event.js';
+import { excerpt } from '../../shared/excerpt.js';
 import type { EventData, NodeState } from '../../shared/messages.js';
 import { eventSubject, nodeToken, resourceAddress } from '../../shared/subjects.js';
 import { readBucket } from '../bucket.js';
@@ -77,7 +78,8 @@ export class Publishers {
   async made(): Promise<PublisherRecord[]> {
     const { jsm, publishers, scope } = this.#deps;
     const where = { name: bus.buckets.publishers, keys: `${scope}.>` };
-    return [...(await answered(readBucket<PublisherRecord>(publishers, jsm, where))).values()];
+    const { values } = await answered(readBucket<PublisherRecord>(publishers, jsm, where));
+    return [...values.values()];
   }
 
   /** One that was made over REST. Throws HasCollector for a collector's, UnknownPublisher. */
@@ -148,7 +150,8 @@ export class Publishers {
 
   async #read(): Promise<Publisher[]> {
     const { jsm, states } = this.#deps;
-    const nodes = await answered(readBucket<NodeState>(states, jsm, { name: bus.buckets.states, keys: '>' }));
+    const where = { name: bus.buckets.states, keys: '>' };
+    const { values: nodes } = await answered(readBucket<NodeState>(states, jsm, where));
     const collectors = [...nodes.values()].flatMap(({ node, resources }) =>
       resources.map(({ resource: path }) => ({
         id: publisherId(node, path),
@@ -204,4 +207,4 @@ const isConflict = (err: unknown): boolean =>
 const hasCollector = (address: string): HasCollector =>
   new HasCollector(`${address} is published by the node's own collector, and by nobody else`);
 
-const unknown = (id: string): UnknownPublisher => new UnknownPublisher(`there is no publisher "${id}"`);
+const unknown = (id: string): UnknownPublisher => new UnknownPublisher(`there is no publisher "${excerpt(id)}"`);

@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import rawBody from 'raw-body';
+import { excerpt } from '../../shared/excerpt.js';
 import { Problem } from './problems.js';
 
 /** A subscription request has less than 3 kB even with the longest names. */
@@ -11,7 +12,7 @@ export async function readJsonObject(ctx: Context): Promise<Record<string, unkno
     throw new Problem(
       415,
       'unsupported media type',
-      `content-type must be application/json, got ${ctx.get('content-type') || 'none'}`,
+      `content-type must be application/json, got ${excerpt(ctx.get('content-type')) || 'none'}`,
     );
   }
   let text: string;
@@ -29,7 +30,7 @@ export async function readJsonObject(ctx: Context): Promise<Record<string, unkno
   try {
     body = JSON.parse(text);
   } catch (err) {
-    throw new Problem(400, 'malformed JSON', `the body is not JSON: ${(err as Error).message}`);
+    throw new Problem(400, 'malformed JSON', `the body is not JSON: ${excerpt((err as Error).message)}`);
   }
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new Problem(

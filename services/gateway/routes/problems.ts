@@ -1,5 +1,6 @@
 import type { Context, Next } from 'koa';
 import type { Problem as ProblemBody } from '../../shared/contract/rest-v1.js';
+import { excerpt } from '../../shared/excerpt.js';
 import type { Logger } from '../../shared/log.js';
 import { Forbidden, Unauthenticated } from '../access/caller.js';
 import { TooMany } from '../access/limits.js';
@@ -55,15 +56,16 @@ export function toProblem(err: unknown): Problem {
   if (err instanceof Unavailable) return new Problem(503, 'not possible now', err.message);
   // Koa's own, such as an impossible percent-encoding in the path.
   const { status, expose } = err as { status?: number; expose?: boolean };
-  if (expose && status !== undefined) return new Problem(status, 'bad request', (err as Error).message);
+  if (expose && status !== undefined) return new Problem(status, 'bad request', excerpt((err as Error).message));
   return new Problem(500, 'internal error', 'the gateway failed to answer; its log says why');
 }
 
 /** No route took the request. For a path that it knows, the router has set Allow. */
 function unanswered({ status, method, path, response }: Context): Problem {
   const allow = response.get('allow');
-  if (status === 404 || allow === '') return new Problem(404, 'no such route', `${path} is not part of this API`);
-  return new Problem(405, 'method not allowed', `${method} is not possible here, but ${allow}`);
+  if (status === 404 || allow === '')
+    return new Problem(404, 'no such route', `${excerpt(path)} is not part of this API`);
+  return new Problem(405, 'method not allowed', `${excerpt(method)} is not possible here, but ${allow}`);
 }
 
 /** Renders every error as problem+json that also carries `error`, which v1 clients read. */

@@ -37,6 +37,11 @@ export class Quota {
     this.#change(owner, 1);
   }
 
+  /** Counts one more that is there already, however many that makes. */
+  add(owner: string): void {
+    this.#change(owner, 1);
+  }
+
   /** One is gone. */
   giveBack(owner: string): void {
     this.#change(owner, -1);

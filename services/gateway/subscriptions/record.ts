@@ -32,6 +32,20 @@ export interface SubscriptionRecord {
   incarnation: string;
 }
 
+/** Whether something that was read from the bucket can be served. */
+export function isRecord(value: unknown): value is SubscriptionRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, resource, filter, endpointUri, owner, createdAt, start, stream, incarnation } = value as Partial<
+    Record<keyof SubscriptionRecord, unknown>
+  >;
+  const areTexts = [id, resource, endpointUri, owner, createdAt, stream, incarnation].every(
+    (text) => typeof text === 'string',
+  );
+  if (!areTexts || !Number.isSafeInteger(start) || !URL.canParse(endpointUri as string)) return false;
+  const { node, path } = (filter ?? {}) as Partial<ResourceFilter>;
+  return typeof node === 'string' && typeof path === 'string' && path.startsWith('/');
+}
+
 /** Namespace of subscription ids (RFC 9562 §5.5): a fixed random UUID. */
 const NAMESPACE = '6f1a3c0e-0d52-4c5e-9d0e-2d6a6f6f1b57';
 

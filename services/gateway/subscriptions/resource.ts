@@ -1,4 +1,5 @@
 import { bus } from '../../shared/contract/bus.js';
+import { excerpt } from '../../shared/excerpt.js';
 import { nodeToken } from '../../shared/subjects.js';
 
 /** Every event resource of a node: `/sync/ptp-status/lock-state` … */
@@ -33,7 +34,7 @@ export class NotAResource extends Error {
  */
 export function parseResource(text: string, ownNode?: string): ResourceFilter {
   const [, address] = /^\/cluster\/node(\/.+)$/.exec(text) ?? [];
-  if (address === undefined) throw new NotAResource(`"${text}" is no resource; ${examples('<node>')}`);
+  if (address === undefined) throw new NotAResource(`"${excerpt(text)}" is no resource; ${examples('<node>')}`);
   const [, node, rest] = /^\/([^/]+)(\/.+)$/.exec(address) ?? [];
   const path = pathOf(rest);
   if (node !== undefined && path !== undefined) {
@@ -44,9 +45,9 @@ export function parseResource(text: string, ownNode?: string): ResourceFilter {
   const ownPath = pathOf(address);
   if (ownPath !== undefined) return { node: known(ownNode), path: ownPath };
   if (node === undefined || rest === undefined) {
-    throw new NotAResource(`"${text}" is no resource; ${examples('<node>')}`);
+    throw new NotAResource(`"${excerpt(text)}" is no resource; ${examples('<node>')}`);
   }
-  throw new NotAResource(`there is no "${rest}" of a node; ${examples(node)}`);
+  throw new NotAResource(`there is no "${excerpt(rest)}" of a node; ${examples(excerpt(node))}`);
 }
 
 /** Reads an exact resource of one node. Throws NotAResource, which names the resources below a sub-tree. */
@@ -55,7 +56,7 @@ export function parseExactResource(text: string, ownNode?: string): ResourceFilt
   if (filter.node === '*') throw new NotAResource(`one node at a time; ${examples('<node>')}`);
   if (!RESOURCES.includes(filter.path)) {
     throw new NotAResource(
-      `"${text}" is above several resources: ${addresses(filter.node, resourcesBelow(filter.path))}`,
+      `"${excerpt(text)}" is above several resources: ${addresses(filter.node, resourcesBelow(filter.path))}`,
     );
   }
   return filter;

@@ -2,7 +2,16 @@ import { JetStreamApiCodes, JetStreamApiError, type JetStreamManager } from '@na
 import type { KV } from '@nats-io/kv';
 import { bus } from '../../shared/contract/bus.js';
 import { readBucket } from '../bucket.js';
-import type { SubscriptionRecord } from './record.js';
+import { isRecord, type SubscriptionRecord } from './record.js';
+
+/** What the bucket holds for a scope. */
+export interface StoredSubscriptions {
+  records: SubscriptionRecord[];
+  /** Keys of what is no subscription: somebody else wrote it. */
+  unreadable: string[];
+  /** When the bucket was made; another one was made after the store was lost. */
+  bucket: string;
+}
 
 /** The subscriptions of one scope in the bucket ptp_subscriptions, key `<scope>.<id>`. */
 export class SubscriptionStore {
@@ -17,12 +26,17 @@ export class SubscriptionStore {
   }
 
   /** Reads them all; throws when the broker went away in between. */
-  async load(): Promise<SubscriptionRecord[]> {
+  async load(): Promise<StoredSubscriptions> {
     const where = { name: bus.buckets.subscriptions, keys: `${this.#scope}.>` };
-    const records = [...(await readBucket<SubscriptionRecord>(this.#bucket, this.#jsm, where)).values()];
+    const { values, unreadable, created } = await readBucket<unknown>(this.#bucket, this.#jsm, where);
+    const records: SubscriptionRecord[] = [];
+    for (const [key, value] of values) {
+      if (isRecord(value) && key === this.#key(value.id)) records.push(value);
+      else unreadable.push(key);
+    }
     const shared = new Map<string, string>();
     for (const record of records) shareTexts(record, shared);
-    return records;
+    return { records, unreadable, bucket: created };
   }
 
   /** Stores a new one, or gives back the one that is there: an earlier attempt may have been stored unseen. */

@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import { excerpt } from '../../shared/excerpt.js';
+import type { Logger } from '../../shared/log.js';
 import type { Caller } from '../access/caller.js';
 import type { Deliverer } from '../delivery/deliverer.js';
+import type { Engine } from '../delivery/engine.js';
 import type { Tail } from '../delivery/tail.js';
+import { differences } from './differences.js';
 import { Quota, type QuotaLimits } from './quota.js';
 import { subscriptionId, type DataVersion, type SubscriptionRecord } from './record.js';
 import type { ResourceFilter } from './resource.js';
-import type { SubscriptionStore } from './store.js';
+import type { StoredSubscriptions, SubscriptionStore } from './store.js';
 
 /** An id that names no subscription. */
 export class UnknownSubscription extends Error {
@@ -30,10 +34,10 @@ export interface SubscribeRequest {
 }
 
 interface Deps {
+  log: Logger;
   scope: string;
   store: SubscriptionStore;
-  deliverer: Deliverer;
-  tail: Tail;
+  engine: Pick<Engine, 'add' | 'startOf'> & { deliverer: Deliverer; tail: Pick<Tail, 'stream' | 'position'> };
   now: () => number;
   limits: QuotaLimits;
   /** A new subscription is sent the current states first (`INITIAL_NOTIFICATION`). */
@@ -47,16 +51,22 @@ export class Subscriptions {
   /** One change of an id at a time. */
   readonly #changes = new Map<string, Promise<unknown>>();
 
+  /** Ids that we have changed since the last comparison. */
+  #changed = new Set<string>();
+  /** When the bucket that holds them was made. */
+  #bucket: string;
+
   readonly #quota: Quota;
 
   /** @param loaded what the bucket held; the caller has the deliverer serve them */
-  constructor(deps: Deps, loaded: SubscriptionRecord[]) {
+  constructor(deps: Deps, { records, bucket }: StoredSubscriptions) {
     this.#deps = deps;
+    this.#bucket = bucket;
     this.#quota = new Quota(
       deps.limits,
-      loaded.map(({ owner }) => owner),
+      records.map(({ owner }) => owner),
     );
-    for (const record of loaded) this.#records.set(record.id, record);
+    for (const record of records) this.#records.set(record.id, record);
   }
 
   get size(): number {
@@ -70,7 +80,7 @@ export class Subscriptions {
   /** Throws UnknownSubscription. */
   get(id: string): SubscriptionRecord {
     const record = this.#records.get(id);
-    if (record === undefined) throw new UnknownSubscription(`there is no subscription "${id}"`);
+    if (record === undefined) throw new UnknownSubscription(`there is no subscription "${excerpt(id)}"`);
     return record;
   }
 
@@ -86,8 +96,9 @@ export class Subscriptions {
     return this.#oneAtATime(id, async () => {
       const existing = this.#records.get(id);
       const record = existing === undefined ? await this.#add(id, request) : await this.#renew(existing, request);
-      if (this.#deps.sendsInitialStates)
-        this.#deps.deliverer.sendStates(id, existing === undefined ? 'first' : 'after');
+      if (this.#deps.sendsInitialStates) {
+        this.#deps.engine.deliverer.sendStates(id, existing === undefined ? 'first' : 'after');
+      }
       return record;
     });
   }
@@ -98,7 +109,7 @@ export class Subscriptions {
       const record = this.get(id);
       if (record.disabledAt !== undefined)
         await this.#renew(record, { dataVersion: record.dataVersion, secret: record.secret });
-      this.#deps.deliverer.sendStates(id, 'after');
+      this.#deps.engine.deliverer.sendStates(id, 'after');
     });
   }
 
@@ -109,7 +120,7 @@ export class Subscriptions {
       if (record === undefined || record.disabledAt !== undefined) return;
       const disabled = { ...record, disabledAt: new Date(this.#deps.now()).toISOString() };
       this.#records.set(id, disabled);
-      await this.#deps.deliverer.disable(disabled);
+      await this.#deps.engine.deliverer.disable(disabled);
       // When the broker does not take it, the endpoint says so again after a restart.
       await this.#deps.store.put(disabled).catch(() => {});
     });
@@ -118,20 +129,90 @@ export class Subscriptions {
   /** Throws UnknownSubscription. When it resolves, nothing is sent to the endpoint for it any more. */
   delete(id: string): Promise<void> {
     return this.#oneAtATime(id, async () => {
-      const { owner } = this.get(id);
+      this.get(id);
       await available(this.#deps.store.delete(id));
-      this.#records.delete(id);
-      this.#quota.giveBack(owner);
-      await this.#deps.deliverer.remove(id);
+      await this.#forget(id);
     });
   }
 
+  /**
+   * Compares with what is stored, and follows: somebody else may have written. What we have changed ourselves since the
+   * last comparison is left to the next one: a list that is being read may show what was before. When the bucket was
+   * lost and made anew, what we know is written back instead. Rejects while the broker is away.
+   */
+  async reconcile(): Promise<void> {
+    const { store, log } = this.#deps;
+    const { records, unreadable, bucket } = await store.load();
+    const isLost = bucket !== this.#bucket;
+    const ours = this.#changed;
+    this.#changed = new Set(this.#changes.keys());
+    const found = differences(this.#records, records, (id) => !isLost && ours.has(id));
+    await Promise.all([
+      this.#each(found.added, (record) => this.#adopt(record)),
+      this.#each(found.changed, (record) => this.#follow(record)),
+      this.#each(found.replaced, async (record) => {
+        await this.#forget(record.id);
+        this.#adopt(record);
+      }),
+      this.#each(found.removed, async (record) => {
+        if (isLost) await store.create(record);
+        else await this.#forget(record.id);
+      }),
+    ]);
+    this.#bucket = bucket;
+    if (unreadable.length > 0) log.warn({ keys: unreadable.slice(0, 10) }, 'stored values that are no subscriptions');
+    const counts = Object.entries(found).map(([what, some]) => [what, some.length] as const);
+    if (isLost) log.error({ writtenBack: found.removed.length }, 'the stored subscriptions were lost');
+    else if (counts.some(([, count]) => count > 0)) {
+      log.warn(Object.fromEntries(counts), 'subscriptions were stored or deleted by somebody else');
+    }
+  }
+
+  /** Each in its turn; one that we change before its turn has come is left to the next comparison. */
+  async #each(some: SubscriptionRecord[], change: (record: SubscriptionRecord) => Promise<void> | void): Promise<void> {
+    const known = new Map(some.map(({ id }) => [id, this.#records.get(id)]));
+    const changes = some.map((record) =>
+      this.#oneAtATime(record.id, async () => {
+        if (this.#records.get(record.id) === known.get(record.id)) await change(record);
+      }),
+    );
+    await Promise.all(changes);
+  }
+
+  /** Serves one that somebody else stored. */
+  #adopt(record: SubscriptionRecord): void {
+    const { engine, sendsInitialStates } = this.#deps;
+    this.#quota.add(record.owner);
+    this.#records.set(record.id, record);
+    engine.add(record, [record.stream === engine.tail.stream ? record.start : 0, {}]);
+    if (sendsInitialStates) engine.deliverer.sendStates(record.id, 'first');
+  }
+
+  async #follow(record: SubscriptionRecord): Promise<void> {
+    const before = this.get(record.id);
+    this.#quota.giveBack(before.owner);
+    this.#quota.add(record.owner);
+    this.#records.set(record.id, record);
+    const { deliverer } = this.#deps.engine;
+    if (before.disabledAt === undefined && record.disabledAt !== undefined) await deliverer.disable(record);
+    else if (before.disabledAt !== undefined && record.disabledAt === undefined) await deliverer.enable(record);
+    else deliverer.update(record);
+  }
+
+  async #forget(id: string): Promise<void> {
+    const { owner } = this.get(id);
+    this.#records.delete(id);
+    this.#quota.giveBack(owner);
+    await this.#deps.engine.deliverer.remove(id);
+  }
+
   async #add(id: string, request: SubscribeRequest): Promise<SubscriptionRecord> {
-    const { store, deliverer, tail, now } = this.#deps;
+    const { store, engine, now } = this.#deps;
     const { owner } = request.caller;
     this.#quota.take(owner);
-    const record = await available(
-      store.create({
+    const create = async (): Promise<SubscriptionRecord> => {
+      const start = await engine.startOf(request.filter);
+      return store.create({
         id,
         resource: request.resource,
         filter: request.filter,
@@ -140,16 +221,19 @@ export class Subscriptions {
         ...(request.secret && { secret: request.secret }),
         owner,
         createdAt: new Date(now()).toISOString(),
-        start: tail.position,
-        stream: tail.stream,
+        start,
+        stream: engine.tail.stream,
         incarnation: randomUUID(),
-      }),
-    ).catch((err: unknown) => {
+      });
+    };
+    const record = await available(create()).catch((err: unknown) => {
       this.#quota.giveBack(owner);
       throw err;
     });
     this.#records.set(id, record);
-    deliverer.add(record, [tail.position, {}]);
+    // What came until now is older than the answer. The tail may pass over other nodes' events; then the start is beyond it.
+    const isOfThisLog = record.stream === engine.tail.stream;
+    engine.add(record, [isOfThisLog ? Math.max(record.start, engine.tail.position) : engine.tail.position, {}]);
     return record;
   }
 
@@ -163,12 +247,13 @@ export class Subscriptions {
     const record = { ...rest, ...(dataVersion && { dataVersion }), ...(secret && { secret }) };
     await available(this.#deps.store.put(record));
     this.#records.set(record.id, record);
-    if (disabledAt === undefined) this.#deps.deliverer.update(record);
-    else await this.#deps.deliverer.enable(record);
+    if (disabledAt === undefined) this.#deps.engine.deliverer.update(record);
+    else await this.#deps.engine.deliverer.enable(record);
     return record;
   }
 
   async #oneAtATime<T>(id: string, change: () => Promise<T>): Promise<T> {
+    this.#changed.add(id);
     const before = this.#changes.get(id);
     const mine = (async () => {
       await before?.catch(() => {});

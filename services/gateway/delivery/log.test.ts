@@ -1,0 +1,57 @@
+import type { JetStreamManager } from '@nats-io/jetstream';
+import { FakeClock } from '../../../test/support/fakeClock.js';
+import { encodeEvent, makeEvent, newTraceparent } from '../../shared/event.js';
+import { eventSubject, resourceAddress } from '../../shared/subjects.js';
+import { bus } from '../../shared/contract/bus.js';
+import { EventLog, oneSubject } from './log.js';
+
+const { path, type } = bus.resources.lockState;
+const subject = eventSubject('n1', path);
+const value = { ResourceAddress: '/x', data_type: 'notification', value_type: 'enumeration', value: 'LOCKED' } as const;
+const data = encodeEvent(
+  makeEvent({
+    id: 'e',
+    source: resourceAddress('n1', path),
+    type,
+    time: '2026-03-01T12:00:00.000Z',
+    sequence: '1',
+    traceparent: newTraceparent(),
+    data: { version: '1.0', values: [value] },
+  }),
+);
+
+describe('the stored part of the log', () => {
+  it('knows where the log begins, as of a second ago, when an event is not found where it was looked for', async () => {
+    const clock = new FakeClock();
+    let next = 5;
+    let firstSeq = 1;
+    let asked = 0;
+    const jsm = {
+      direct: { getMessage: async () => ({ seq: next, subject, data: Buffer.from(data), time: new Date(0) }) },
+      streams: {
+        info: async () => {
+          asked += 1;
+          return { state: { first_seq: firstSeq } };
+        },
+      },
+    } as unknown as JetStreamManager;
+    const log = new EventLog(jsm, clock, () => {});
+    log.beginsAt(1);
+    clock.advance({ seconds: 5 });
+
+    expect((await log.stored(oneSubject(subject), 5))?.seq).toBe(5);
+    expect(asked).toBe(0);
+
+    next = 10;
+    firstSeq = 8;
+    expect((await log.stored(oneSubject(subject), 6))?.seq).toBe(10);
+    expect([asked, log.firstStored]).toEqual([1, 8]);
+
+    firstSeq = 9;
+    await log.stored(oneSubject(subject), 7);
+    expect([asked, log.firstStored]).toEqual([1, 8]);
+    clock.advance({ seconds: 1 });
+    await log.stored(oneSubject(subject), 7);
+    expect([asked, log.firstStored]).toEqual([2, 9]);
+  });
+});
