@@ -42,6 +42,9 @@ export function encodeEvent(event: PtpEvent): string {
 /** It becomes an HTTP header as it is. */
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
+/** Whether a text is a traceparent of W3C Trace Context. */
+export const isTraceparent = (text: string): boolean => TRACEPARENT.test(text);
+
 /** What was wrong with a message on ptp.events.>. */
 export class BadEvent extends Error {
   override name = 'BadEvent';

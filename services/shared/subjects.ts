@@ -51,9 +51,11 @@ export const canarySubject = (node: string): string => `${bus.subjects.canary}.$
 /** `ptp.gateways.<scope>`. */
 export const gatewaySubject = (scope: string): string => `${bus.subjects.gateways}.${scope}`;
 
-/** Node and resource path (`/sync/…`) of a subject under `ptp.events` or `ptp.query`. Throws BadName. */
+/** Node and resource path (`/sync/…`, `/canary`) of a subject under `ptp.events`, `ptp.query` or `ptp.canary`. Throws BadName. */
 export function resourceOfSubject(name: string): { node: string; path: string } {
   const [, , node, ...tokens] = name.split('.');
+  const isCanary = node !== undefined && name.startsWith(`${bus.subjects.canary}.`);
+  if (isCanary && tokens.length === 0) return { node: nodeOfToken(node), path: bus.canary.path };
   if (node === undefined || tokens.length === 0) throw new BadName(`"${name}" names no resource`);
   return { node: nodeOfToken(node), path: `/${tokens.join('/')}` };
 }

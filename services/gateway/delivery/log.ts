@@ -3,8 +3,8 @@ import { bus } from '../../shared/contract/bus.js';
 import { BadEvent, decodeEvent, type PtpEvent } from '../../shared/event.js';
 import { BadName, eventSubject, nodeToken, resourceAddress, resourceOfSubject } from '../../shared/subjects.js';
 import { RESOURCES, type ResourceFilter } from '../subscriptions/resource.js';
-import { Ring } from './ring.js';
-import type { TailMessage } from './tail.js';
+import { Ring, type RingLimits } from './ring.js';
+import { traceparentOf, type TailMessage } from './tail.js';
 
 /** An event with its place in the log. */
 export interface LoggedEvent {
@@ -16,6 +16,9 @@ export interface LoggedEvent {
   path: string;
   /** When the broker stored it, ms since 1970. */
   storedAtMs: number;
+  /** See TailMessage. */
+  received?: TailMessage['received'];
+  traceparent?: string | undefined;
   event: PtpEvent;
 }
 
@@ -29,8 +32,14 @@ export interface SubjectFilter {
 /** One subject alone. */
 export const oneSubject = (subject: string): SubjectFilter => ({ subject, matches: (other) => other === subject });
 
+const CANARIES: SubjectFilter = {
+  subject: `${bus.subjects.canary}.*`,
+  matches: (subject) => subject.startsWith(`${bus.subjects.canary}.`),
+};
+
 /** The subjects of a subscription's resources. */
 export function subjectsOf({ node, path }: ResourceFilter): SubjectFilter {
+  if (path === bus.canary.path) return CANARIES;
   if (node !== '*' && RESOURCES.includes(path)) return oneSubject(eventSubject(node, path));
   const tokens = path.slice(1).replaceAll('/', '.');
   const below = RESOURCES.includes(path) ? tokens : `${tokens}.>`;
@@ -50,15 +59,27 @@ export function subjectsOf({ node, path }: ResourceFilter): SubjectFilter {
 export class EventLog {
   readonly #jsm: JetStreamManager;
   readonly #onBadMessage: (message: TailMessage, reason: string) => void;
-  #ring = new Ring(0);
+  readonly #stream: string;
+  readonly #limits: RingLimits | undefined;
+  #ring: Ring;
   #position = 0;
   /** Retention has taken what is before this, as far as the broker has said. */
   firstStored = 0;
 
-  /** @param onBadMessage told of what is none of our events; it is passed over */
-  constructor(jsm: JetStreamManager, onBadMessage: (message: TailMessage, reason: string) => void) {
+  /**
+   * @param onBadMessage told of what is none of our events; it is passed over
+   * @param options another stream than the events', and what of it is kept in memory
+   */
+  constructor(
+    jsm: JetStreamManager,
+    onBadMessage: (message: TailMessage, reason: string) => void,
+    { stream = bus.streams.events, ring }: { stream?: string; ring?: RingLimits } = {},
+  ) {
     this.#jsm = jsm;
     this.#onBadMessage = onBadMessage;
+    this.#stream = stream;
+    this.#limits = ring;
+    this.#ring = new Ring(0, ring);
   }
 
   /** The tail's: everything up to here has been handed on. */
@@ -68,7 +89,7 @@ export class EventLog {
 
   /** The tail starts, or starts over, after a position. */
   restart(position: number): void {
-    this.#ring = new Ring(position);
+    this.#ring = new Ring(position, this.#limits);
     this.#position = position;
   }
 
@@ -94,9 +115,15 @@ export class EventLog {
   /** The first matching event at or after a position that the broker has. Rejects while it is away. */
   async stored({ subject }: SubjectFilter, from: number): Promise<LoggedEvent | undefined> {
     for (let at = from; ;) {
-      const found = await this.#jsm.direct.getMessage(bus.streams.events, { seq: at, next_by_subj: subject });
+      const found = await this.#jsm.direct.getMessage(this.#stream, { seq: at, next_by_subj: subject });
       if (found === null) return undefined;
-      const message = { seq: found.seq, subject: found.subject, data: found.data, storedAtMs: found.time.getTime() };
+      const message = {
+        seq: found.seq,
+        subject: found.subject,
+        data: found.data,
+        storedAtMs: found.time.getTime(),
+        traceparent: traceparentOf(found.header),
+      };
       const event = this.#read(message);
       if (event !== undefined) return event;
       at = found.seq + 1;
@@ -111,10 +138,12 @@ export class EventLog {
   }
 }
 
-function readEvent({ seq, subject, data, storedAtMs }: TailMessage): LoggedEvent | BadEvent | BadName {
+function readEvent(message: TailMessage): LoggedEvent | BadEvent | BadName {
+  const { seq, subject, data, storedAtMs, received, traceparent } = message;
   try {
     const { node, path } = resourceOfSubject(subject);
-    return { seq, subject, node, path, storedAtMs, event: decodeEvent(data, resourceAddress(node, path)) };
+    const event = decodeEvent(data, resourceAddress(node, path));
+    return { seq, subject, node, path, storedAtMs, received, traceparent, event };
   } catch (err) {
     if (err instanceof BadEvent || err instanceof BadName) return err;
     throw err;

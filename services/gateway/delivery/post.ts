@@ -18,6 +18,14 @@ export type Outcome =
   /** Ended by us: it says nothing about the endpoint. */
   | { kind: 'stopped' };
 
+/** Follows one attempt. */
+export interface AttemptWatch {
+  /** The request goes out now. Gives the trace context that it carries. */
+  began(): string;
+  /** There is an answer, a status, or there will be none. Called once, after `began`. */
+  ended(answer: number | 'timeout' | 'connection' | 'stopped'): void;
+}
+
 /** Answers after which the same request would be answered the same. */
 const REFUSALS = new Set([400, 413, 414, 415, 422]);
 
@@ -44,13 +52,19 @@ export class Poster {
    * One attempt. 2xx settles the item, 410 says that the consumer is gone, some answers that it will never take it;
    * anything else, a time-out and a broken connection ask for another attempt. Never rejects.
    */
-  async post(record: SubscriptionRecord, item: Item, info: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
+  async post(
+    record: SubscriptionRecord,
+    item: Item,
+    info: AttemptInfo,
+    signal: AbortSignal,
+    watch: AttemptWatch,
+  ): Promise<Outcome> {
     const url = new URL(record.endpointUri);
     const origin = this.#use(url.origin);
     const giveBack = await origin.slots.take(signal);
     try {
       if (giveBack === undefined) return { kind: 'stopped' };
-      return await this.#send(url, record, item, info, signal);
+      return await this.#send(url, record, item, info, signal, watch);
     } finally {
       giveBack?.();
       this.#leave(url.origin, origin);
@@ -63,6 +77,7 @@ export class Poster {
     { event, logged }: Item,
     { n, missed }: AttemptInfo,
     signal: AbortSignal,
+    watch: AttemptWatch,
   ): Promise<Outcome> {
     const body = JSON.stringify(pushedEvent(event, record.dataVersion ?? this.#defaultNames));
     const { limit, done } = limited(signal, TOTAL_MS);
@@ -82,16 +97,19 @@ export class Poster {
           'ptp-attempt': String(n),
           ...(logged === undefined && { 'ptp-initial': 'true' }),
           ...(missed !== 0 && { 'ptp-missed-events': String(missed) }),
-          traceparent: event.traceparent,
+          traceparent: watch.began(),
           ...signature(record.secret, { id: event.id, body }, Date.now()),
         },
         body,
         signal: limit,
       });
+      watch.ended(statusCode);
       // The status decides; a body that breaks off or never ends is nobody's business.
       await answer.dump({ limit: MAX_ANSWER_BYTES, signal: limit }).catch(() => {});
       return outcomeOf(statusCode, headers['retry-after'], Date.now());
     } catch (err) {
+      if (signal.aborted) watch.ended('stopped');
+      else watch.ended(limit.aborted ? 'timeout' : 'connection');
       if (signal.aborted) return { kind: 'stopped' };
       return { kind: 'failed', reason: limit.aborted ? `no answer within ${TOTAL_MS} ms` : errorReason(err) };
     } finally {
