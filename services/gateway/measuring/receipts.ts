@@ -11,7 +11,9 @@ import type { Sender } from './sender.js';
 const PER_SECOND = 1_000;
 /** Nodes and outcomes whose receipts may be held back at the same time. */
 const MAX_KEYS = 20_000;
-const FLUSH_MS = 250;
+const SEND_HELD_MS = 250;
+/** At most one write to the broker's connection in so long: a write costs more than all else about a receipt. */
+const WRITE_MS = 5;
 
 export interface ReceiptParts {
   sender: Sender;
@@ -24,9 +26,11 @@ export interface ReceiptParts {
   count: (outcome: 'sent' | 'sampled' | 'dropped', receipts: number) => void;
 }
 
-/** A receipt that may be held back, since when. */
+/** A receipt that may be held back, since when. It holds no event: the garbage collector would copy it around meanwhile. */
 interface Due {
-  event: LoggedEvent;
+  event: string;
+  subject: string;
+  node: string;
   told: { tail: TailReceipt } | { delivery: DeliveryReceipt };
   sinceMs: number;
 }
@@ -36,6 +40,10 @@ export class Receipts {
   readonly #parts: ReceiptParts;
   readonly #sampler: Sampler<Due>;
   readonly #timer: NodeJS.Timeout;
+  /** On their way out, with the next write. */
+  #outgoing: Due[] = [];
+  #wroteMs = -Infinity;
+  #cancelWrite: (() => void) | undefined;
 
   constructor(parts: ReceiptParts) {
     const { clock, count } = parts;
@@ -44,13 +52,16 @@ export class Receipts {
       {
         perSecond: PER_SECOND,
         maxKeys: MAX_KEYS,
-        merge: (earlier, latest) => ({ ...latest, told: standFor(earlier.told, latest.told) }),
-        send: (due, nowMs) => this.#send(due, nowMs),
+        merge(earlier, latest) {
+          standFor(latest.told, earlier.told);
+          return latest;
+        },
+        send: (due) => this.#outgoing.push(due),
         onLost: ({ told }) => count('dropped', weightOf(told)),
       },
       clock.monotonic(),
     );
-    this.#timer = setInterval(() => this.#flush(), FLUSH_MS).unref();
+    this.#timer = setInterval(() => this.#sendHeld(), SEND_HELD_MS).unref();
   }
 
   /** The tail has read an event that so many subscriptions match. */
@@ -68,6 +79,7 @@ export class Receipts {
   stop(): void {
     clearInterval(this.#timer);
     this.#sampler.close(this.#parts.clock.monotonic());
+    this.#write();
   }
 
   #offer(what: string, event: LoggedEvent, told: Due['told']): void {
@@ -76,32 +88,53 @@ export class Receipts {
     const nowMs = clock.monotonic();
     // A canary never stands for an event.
     const kind = event.path === bus.canary.path ? 'canary' : 'event';
-    this.#sampler.offer(`${event.node} ${kind} ${what}`, { event, told, sinceMs: nowMs }, nowMs);
+    const due = { event: event.event.id, subject: event.subject, node: event.node, told, sinceMs: nowMs };
+    this.#sampler.offer(`${event.node} ${kind} ${what}`, due, nowMs);
+    this.#writeSoon(nowMs);
   }
 
-  #flush(): void {
-    if (this.#canSend()) this.#sampler.sendDue(this.#parts.clock.monotonic());
+  #sendHeld(): void {
+    if (!this.#canSend()) return;
+    const nowMs = this.#parts.clock.monotonic();
+    this.#sampler.sendDue(nowMs);
+    this.#writeSoon(nowMs);
   }
 
   #canSend(): boolean {
     return this.#parts.sender.canSend(bus.subjects.receipts);
   }
 
-  #send({ event, told, sinceMs }: Due, nowMs: number): void {
-    const { sender, wall, scope, gateway, count } = this.#parts;
-    const heldMs = nowMs - sinceMs;
+  /** At once after a pause; else together with what comes until the next write is due. */
+  #writeSoon(nowMs: number): void {
+    if (this.#outgoing.length === 0 || this.#cancelWrite !== undefined) return;
+    if (nowMs - this.#wroteMs >= WRITE_MS) this.#write();
+    else this.#cancelWrite = this.#parts.clock.wakeAt(this.#wroteMs + WRITE_MS, () => this.#write());
+  }
+
+  #write(): void {
+    this.#cancelWrite?.();
+    this.#cancelWrite = undefined;
+    this.#wroteMs = this.#parts.clock.monotonic();
+    const outgoing = this.#outgoing;
+    this.#outgoing = [];
+    for (const due of outgoing) this.#send(due);
+  }
+
+  #send({ event, subject, node, told, sinceMs }: Due): void {
+    const { sender, clock, wall, scope, gateway, count } = this.#parts;
+    const weight = weightOf(told);
+    if (!this.#canSend()) return count('dropped', weight);
+    const heldMs = clock.monotonic() - sinceMs;
     const receipt: Receipt = {
-      event: event.event.id,
-      subject: event.subject,
+      event,
+      subject,
       scope,
       gateway,
       sentAtMs: wall.now(),
       ...told,
-      ...(heldMs > 0 && { heldMs }),
+      heldMs,
     };
-    const weight = weightOf(told);
-    if (!this.#canSend()) return count('dropped', weight);
-    sender.send(receiptsSubject(event.node), receipt);
+    sender.send(receiptsSubject(node), receipt);
     count('sent', 1);
     if (weight > 1) count('sampled', weight - 1);
   }
@@ -109,15 +142,12 @@ export class Receipts {
 
 const weightOf = (told: Due['told']): number => ('tail' in told ? told.tail.others + 1 : told.delivery.weight);
 
-/** The later one, which from now on stands for the earlier too. They are of the same kind: their key says so. */
-function standFor(earlier: Due['told'], latest: Due['told']): Due['told'] {
-  if ('tail' in earlier && 'tail' in latest) {
-    const others = earlier.tail.others + 1 + latest.tail.others;
-    const otherMatches = earlier.tail.otherMatches + earlier.tail.matches + latest.tail.otherMatches;
-    return { tail: { ...latest.tail, others, otherMatches } };
+/** Has the latest one stand for an earlier one too; both are of the same kind: their key says so. */
+function standFor(latest: Due['told'], earlier: Due['told']): void {
+  if ('tail' in latest && 'tail' in earlier) {
+    latest.tail.others += earlier.tail.others + 1;
+    latest.tail.otherMatches += earlier.tail.otherMatches + earlier.tail.matches;
+  } else if ('delivery' in latest && 'delivery' in earlier) {
+    latest.delivery.weight += earlier.delivery.weight;
   }
-  if ('delivery' in earlier && 'delivery' in latest) {
-    return { delivery: { ...latest.delivery, weight: earlier.delivery.weight + latest.delivery.weight } };
-  }
-  return latest;
 }
