@@ -43,15 +43,9 @@ afterEach(() => agent.destroy());
 function post(endpointUri: string): Promise<Outcome> {
   const record = { id: randomUUID(), endpointUri } as SubscriptionRecord;
   const poster = new Poster(agent, 'both', clock);
-  return poster.post(
-    record,
-    item,
-    { n: 1, missed: 0 },
-    {
-      signal: new AbortController().signal,
-      running: new Set(),
-    },
-  );
+  const halt = { signal: new AbortController().signal, running: new Set<{ abort(): void }>() };
+  const watch = { began: () => item.event.traceparent, ended: () => {} };
+  return poster.post(record, item, { n: 1, missed: 0 }, halt, watch);
 }
 
 /** Whether it has come to its end by now; what is on its way has had time. */

@@ -8,6 +8,7 @@ import { ensureStreams, mendStreams } from '../shared/streams.js';
 import { RequestRate } from './access/limits.js';
 import { openTokens, renewTls } from './access/open.js';
 import { readIdentity } from './access/tls.js';
+import { startCanary } from './canary/canary.js';
 import type { GatewayConfig } from './config.js';
 import { DeadLetters } from './delivery/deadLetters.js';
 import { Engine } from './delivery/engine.js';
@@ -16,6 +17,8 @@ import { Poster } from './delivery/post.js';
 import { endpointAgent } from './endpoints/agent.js';
 import { checkEndpoint } from './endpoints/check.js';
 import { EndpointChecks } from './endpoints/checks.js';
+import { openMeasuring } from './measuring/open.js';
+import { startReports } from './measuring/report.js';
 import { declareMetrics, type GatewayMetrics } from './metrics.js';
 import { openPublishers, type Publishers } from './publishers/publishers.js';
 import { createApi } from './routes/api.js';
@@ -102,6 +105,7 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
   const store = new SubscriptionStore(await open(bus.buckets.subscriptions), jsm, config.scope);
   const states = new States(broker, await open(bus.buckets.states));
   const deadLetters = new DeadLetters(js, jsm);
+  const measuring = await openMeasuring(config, deps, { broker, metrics });
   const engine = new Engine({
     broker,
     jsm,
@@ -113,6 +117,7 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
     deadLetters,
     poster,
     metrics,
+    measuring,
     clock,
     log,
     onGone: (id) => void subscriptions.disable(id),
@@ -147,6 +152,13 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
   life.onStop('upkeep', stopUpkeep);
   metrics.watch(engine, () => subscriptions.size);
   metrics.cne.subscriptions(() => subscriptions.size);
+  const { gateway, sender } = measuring;
+  const countNodes = async (): Promise<number> =>
+    (await jsm.streams.info(`KV_${bus.buckets.states}`)).state.num_subjects ?? 0;
+  const who = { scope: config.scope, gateway, sender, engine };
+  startReports({ ...who, clock, life, subscriptions: () => subscriptions.size, countNodes });
+  const ensureStream = (signal: AbortSignal): Promise<void> => ensureStreams(jsm, config.streams, { log, signal });
+  if (!config.isSidecar) startCanary({ broker, jsm, measuring, metrics, ensureStream }, deps);
   return { subscriptions, states, deadLetters, publishers: await openPublishers(broker, config.scope, clock) };
 }
 

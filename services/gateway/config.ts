@@ -2,6 +2,7 @@ import { readBrokerSettings } from '../shared/broker.js';
 import { Env, LOG_LEVELS } from '../shared/env.js';
 import { readStreamSettings } from '../shared/streams.js';
 import { isNodeName } from '../shared/subjects.js';
+import { readTracingSettings } from '../shared/tracing.js';
 import { readIdentity, type TlsFiles } from './access/tls.js';
 import { parseTokens } from './access/tokens.js';
 import { parseAllow } from './endpoints/allow.js';
@@ -45,6 +46,7 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
     publisherApi: env.choice('PUBLISHER_API', ['enabled', 'disabled'], 'disabled') === 'enabled',
     broker: readBrokerSettings(env),
     streams: readStreamSettings(env),
+    tracing: readTracingSettings(env),
     logLevel: env.choice('LOG_LEVEL', LOG_LEVELS, 'info'),
   });
 }

@@ -54,6 +54,18 @@ export const declareMetrics = (registry: Registry) => ({
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   }),
+  receipts: new Counter({
+    name: 'ptp_gateway_receipts_total',
+    help: 'Receipts for collectors: sent; sampled: another one sent stood for it; dropped: broker away, not allowed, or too many.',
+    labelNames: ['outcome'] as const,
+    registers: [registry],
+  }),
+  canaries: new Counter({
+    name: 'ptp_gateway_canary_deliveries_total',
+    help: 'Deliveries of canaries to the own sink that came to an end, by outcome; malformed: it was none.',
+    labelNames: ['outcome'] as const,
+    registers: [registry],
+  }),
   missed: new Counter({
     name: 'ptp_gateway_missed_events_total',
     help: 'Events that consumers were told they have missed: too old and superseded, or lost to the retention of the log.',
@@ -85,11 +97,11 @@ function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: (
   gauge('ptp_gateway_detached_subscriptions', 'Subscriptions that are behind the tail.', () =>
     sum((served) => (served.isAttached ? 0 : 1)),
   );
-  gauge('ptp_gateway_oldest_undelivered_seconds', 'Age of the oldest event that waits in a lane.', () => {
-    const stored = Array.from(deliverer.all(), (served) => served.oldestStoredAtMs ?? Infinity);
-    const oldest = stored.reduce((a, b) => Math.min(a, b), Infinity);
-    return oldest === Infinity ? 0 : Math.max(0, Date.now() - oldest) / 1_000;
-  });
+  gauge(
+    'ptp_gateway_oldest_undelivered_seconds',
+    'Age of the oldest event that waits in a lane.',
+    () => deliverer.backlog().oldestUndeliveredSeconds,
+  );
   gauge('ptp_gateway_tail_sequence', 'Stream sequence of the last event read from the log.', () => tail.position);
 
   const byOrigin = (name: string, help: string, value: (load: OriginLoad) => number): Gauge =>

@@ -46,6 +46,9 @@ const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 /** What CloudEvents asks of an id, as far as it can be a header too (webhook-id). */
 const ID = /^[!-~]{1,256}$/;
 
+/** Whether a text is a traceparent of W3C Trace Context. */
+export const isTraceparent = (text: string): boolean => TRACEPARENT.test(text);
+
 /** What was wrong with a message on ptp.events.>. */
 export class BadEvent extends Error {
   override name = 'BadEvent';

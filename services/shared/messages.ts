@@ -54,9 +54,10 @@ export type DeliveryReceipt = Figures<Present<Omit<DeliveryReceiptJson, 'queueMs
   outcome: DeliveryOutcome;
   queueMs?: number;
 };
-export type Receipt = Figures<Present<Omit<ReceiptJson, 'tail' | 'delivery'>>> & {
+export type Receipt = Figures<Present<Omit<ReceiptJson, 'tail' | 'delivery' | 'heldMs'>>> & {
   tail?: TailReceipt;
   delivery?: DeliveryReceipt;
+  heldMs?: number;
 };
 export type Hop = Figures<Present<HopJson>> & {
   hop: 'broker' | 'receipt' | 'post';

@@ -10,6 +10,7 @@ const TOKEN = /^[A-Za-z0-9-]+$/;
 const NODE = /^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/;
 const NODE_TOKEN = /^[A-Za-z0-9_-]+$/;
 const MAX_SUBJECT = 512;
+const CANARIES = `${bus.subjects.canary}.`;
 
 /** `/cluster/node/<node><path>`: the full address of a node's resource; `path` begins with a slash. */
 export const resourceAddress = (node: string, path: string): string => `/cluster/node/${node}${path}`;
@@ -54,9 +55,11 @@ export const canarySubject = (node: string): string => `${bus.subjects.canary}.$
 /** `ptp.gateways.<scope>`. */
 export const gatewaySubject = (scope: string): string => `${bus.subjects.gateways}.${scope}`;
 
-/** Node and resource path (`/sync/…`) of a subject under `ptp.events` or `ptp.query`. Throws BadName. */
+/** Node and resource path (`/sync/…`, `/canary`) of a subject under `ptp.events`, `ptp.query` or `ptp.canary`. Throws BadName. */
 export function resourceOfSubject(name: string): { node: string; path: string } {
   const [, , node, ...tokens] = name.split('.');
+  const isCanary = tokens.length === 0 && name.startsWith(CANARIES);
+  if (isCanary && node !== undefined) return { node: nodeOfToken(node), path: bus.canary.path };
   if (node === undefined || tokens.length === 0) throw new BadName(`"${excerpt(name)}" names no resource`);
   return { node: nodeOfToken(node), path: `/${tokens.join('/')}` };
 }

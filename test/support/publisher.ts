@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
+import { connect, headers, type MsgHdrs } from '@nats-io/transport-node';
 import { bus } from '../../services/shared/contract/bus.js';
 import { encodeEvent, makeEvent, newTraceparent, type PtpEvent } from '../../services/shared/event.js';
-import { eventSubject, resourceAddress } from '../../services/shared/subjects.js';
+import { canarySubject, eventSubject, resourceAddress } from '../../services/shared/subjects.js';
 import { eventually } from './eventually.js';
 
 export interface Publisher {
   /** Publishes the next lock-state event of a node as its collector would: the same id until the broker has it. */
-  lockState(node: string, state: string, offset?: number): Promise<PtpEvent>;
+  lockState(node: string, state: string, offset?: number, headers?: Record<string, string>): Promise<PtpEvent>;
+  /** Publishes a canary of a node as its collector would. */
+  canary(node: string): Promise<PtpEvent>;
   /** Publishes anything on a subject. */
   raw(subject: string, payload: string): Promise<void>;
   /** Takes all but the newest events from the stream, as retention does. */
@@ -26,7 +28,7 @@ export async function startPublisher(brokerUrl: string): Promise<Publisher> {
   const sequences = new Map<string, number>();
   const { path, type } = bus.resources.lockState;
   return {
-    async lockState(node, state, offset = 0) {
+    async lockState(node, state, offset = 0, extra = {}) {
       const sequence = (sequences.get(node) ?? 0) + 1;
       sequences.set(node, sequence);
       const address = `/cluster/node/${node}/ens1fx/master`;
@@ -49,7 +51,32 @@ export async function startPublisher(brokerUrl: string): Promise<Publisher> {
         },
       });
       const subject = eventSubject(node, path);
-      await eventually(() => js.publish(subject, encodeEvent(event), { msgID: event.id, timeout: 250 }), 60_000);
+      const options = { msgID: event.id, timeout: 250, headers: msgHeaders(extra) };
+      await eventually(() => js.publish(subject, encodeEvent(event), options), 60_000);
+      return event;
+    },
+    async canary(node) {
+      const event = makeEvent({
+        id: randomUUID(),
+        source: resourceAddress(node, bus.canary.path),
+        type: bus.canary.type,
+        time: new Date().toISOString(),
+        sequence: String(Date.now()),
+        traceparent: newTraceparent(),
+        data: {
+          version: '1.0',
+          values: [
+            {
+              ResourceAddress: resourceAddress(node, bus.canary.path),
+              data_type: 'notification',
+              value_type: 'enumeration',
+              value: 'CANARY',
+            },
+          ],
+        },
+      });
+      const options = { msgID: event.id, timeout: 250 };
+      await eventually(() => js.publish(canarySubject(node), encodeEvent(event), options), 60_000);
       return event;
     },
     async raw(subject, payload) {
@@ -65,4 +92,10 @@ export async function startPublisher(brokerUrl: string): Promise<Publisher> {
     },
     close: () => broker.close(),
   };
+}
+
+function msgHeaders(values: Record<string, string>): MsgHdrs {
+  const all = headers();
+  for (const [name, value] of Object.entries(values)) all.set(name, value);
+  return all;
 }

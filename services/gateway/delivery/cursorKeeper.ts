@@ -60,6 +60,11 @@ export class CursorKeeper {
     this.#timer = setInterval(() => this.#tick(), SAVE_MS);
   }
 
+  /** How long ago the cursor was saved, ms. */
+  get ageMs(): number {
+    return this.#deps.clock.monotonic() - this.#lastSaveMs;
+  }
+
   /** Something was settled. */
   changed(): void {
     this.#isDirty = true;

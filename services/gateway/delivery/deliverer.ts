@@ -10,6 +10,8 @@ import type { TailMessage } from './tail.js';
 export interface DelivererDeps extends Serving {
   log: Logger;
   events: EventLog;
+  /** An event of the tail has been handed to so many subscriptions. */
+  onMatched: (event: LoggedEvent, matches: number) => void;
 }
 
 /** Hands every event of the tail to the subscriptions that match, and knows how far each has been served. */
@@ -72,7 +74,12 @@ export class Deliverer {
   take(message: TailMessage): LoggedEvent | undefined {
     const event = this.#deps.events.append(message);
     if (event === undefined) return undefined;
-    for (const served of this.#index.match(event.node, event.path)) served.take(event);
+    let matches = 0;
+    for (const served of this.#index.match(event.node, event.path)) {
+      served.take(event);
+      if (served.record.disabledAt === undefined) matches += 1;
+    }
+    this.#deps.onMatched(event, matches);
     return event;
   }
 
@@ -104,6 +111,18 @@ export class Deliverer {
   /** What the subscriptions are up to, for the gauges. */
   *all(): Generator<Served> {
     yield* this.#served.values();
+  }
+
+  /** Subscriptions that are behind the tail, and the age of the oldest event that waits (0: none does). */
+  backlog(): { behind: number; oldestUndeliveredSeconds: number } {
+    const nowMs = this.#deps.clock.now();
+    let behind = 0;
+    let oldestMs = nowMs;
+    for (const served of this.#served.values()) {
+      if (!served.isAttached && served.record.disabledAt === undefined) behind += 1;
+      oldestMs = Math.min(oldestMs, served.oldestStoredAtMs ?? nowMs);
+    }
+    return { behind, oldestUndeliveredSeconds: (nowMs - oldestMs) / 1_000 };
   }
 
   /** No new attempts; running ones have `graceMs` to end. */

@@ -5,6 +5,8 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Clock } from '../../shared/clock.js';
 import { bus } from '../../shared/contract/bus.js';
 import type { Logger } from '../../shared/log.js';
+import type { GatewayReport } from '../../shared/messages.js';
+import type { Measuring } from '../measuring/open.js';
 import type { GatewayMetrics } from '../metrics.js';
 import type { States } from '../states.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
@@ -39,12 +41,16 @@ export interface EngineParts {
   deadLetters: DeadLetters;
   poster: Poster;
   metrics: GatewayMetrics;
+  measuring: Pick<Measuring, 'journeys' | 'reading'>;
   clock: Clock;
   log: Logger;
   /** An endpoint answered 410. */
   onGone: (id: string) => void;
   onTaken: (err: CursorTaken) => void;
 }
+
+/** How it does, for the gateway's report. */
+export type EngineState = Omit<GatewayReport, 'scope' | 'gateway' | 'subscriptions' | 'nodes'>;
 
 /** Where the log and the cursor are when the gateway starts. */
 export interface Place {
@@ -65,7 +71,7 @@ export class Engine {
   readonly #stopping = new AbortController();
 
   constructor(parts: EngineParts) {
-    const { broker, jsm, clock, log, states, deadLetters, metrics } = parts;
+    const { broker, jsm, clock, log, states, deadLetters, metrics, measuring } = parts;
     this.#parts = parts;
     this.#events = new EventLog(jsm, clock, ({ seq, subject }, reason) => {
       log.warn({ seq, subject, reason }, 'not an event, passed over');
@@ -84,6 +90,7 @@ export class Engine {
       targetsOf: ({ filter }) => targetsOf(filter, () => states.nodes()),
       bury: (record, item, reason) => deadLetters.bury(record, item, reason, clock.now()),
       onEnd: (record, item, end) => this.#ended(record, item, end),
+      onMatched: (event, matches) => measuring.journeys.read(event, matches),
       onOwed: () => this.#keeper.changed(),
       onGap(record) {
         log.error({ subscription: record.id }, 'the log has lost events that were due; sending the current states');
@@ -95,7 +102,7 @@ export class Engine {
     });
     this.#tailScope = new TailScope(parts.ownNode);
     this.tail = new Tail(
-      { broker, jsm, clock, log, filter: () => this.#tailScope.filter },
+      { broker, jsm, clock, log, filter: () => this.#tailScope.filter, ...measuring.reading },
       {
         onMessage: (message) => metrics.cne.read(this.deliverer.take(message)?.event.source),
         onLogInfo: (firstSeq) => {
@@ -182,6 +189,16 @@ export class Engine {
     return this.#keeper.start();
   }
 
+  state(): EngineState {
+    return {
+      isReading: this.tail.isReading,
+      tailSequence: this.tail.position,
+      lastSequence: this.tail.lastKnown,
+      ...this.deliverer.backlog(),
+      cursorAgeSeconds: this.#keeper.ageMs / 1_000,
+    };
+  }
+
   stopReading(): Promise<void> {
     return this.tail.stop();
   }
@@ -198,16 +215,19 @@ export class Engine {
   }
 
   async #attempt(record: SubscriptionRecord, item: Item, info: AttemptInfo, halt: Halt): Promise<Outcome> {
-    const { metrics, poster } = this.#parts;
+    const { metrics, poster, measuring } = this.#parts;
     const endTimer = metrics.attempts.startTimer();
-    const outcome = await poster.post(record, item, info, halt);
+    const watch = measuring.journeys.attempt(record, item, info.n);
+    const outcome = await poster.post(record, item, info, halt, watch);
     endTimer({ outcome: outcome.kind });
     metrics.cne.attempted(item.event.source, outcome);
     return outcome;
   }
 
-  #ended(record: SubscriptionRecord, { event, logged }: Item, end: Ending): void {
-    const { metrics, clock, log } = this.#parts;
+  #ended(record: SubscriptionRecord, item: Item, end: Ending): void {
+    const { metrics, clock, log, measuring } = this.#parts;
+    const { event, logged } = item;
+    measuring.journeys.ended(record, item, end);
     metrics.cne.ended(event.source, end);
     metrics.deliveries.inc({ outcome: end.kind === 'delivered' && end.attempts > 1 ? 'retried' : end.kind });
     if (end.kind === 'delivered' && logged !== undefined) {

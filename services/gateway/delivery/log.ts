@@ -4,8 +4,8 @@ import { bus } from '../../shared/contract/bus.js';
 import { BadEvent, decodeEvent, type PtpEvent } from '../../shared/event.js';
 import { BadName, eventSubject, nodeToken, resourceAddress, resourceOfSubject } from '../../shared/subjects.js';
 import { RESOURCES, type ResourceFilter } from '../subscriptions/resource.js';
-import { Ring } from './ring.js';
-import type { TailMessage } from './tail.js';
+import { Ring, type RingLimits } from './ring.js';
+import { traceparentOf, type TailMessage } from './tail.js';
 
 /** How old what is known of the log's beginning may be when something was not found where it was looked for. */
 const FRESH_MS = 1_000;
@@ -20,6 +20,9 @@ export interface LoggedEvent {
   path: string;
   /** When the broker stored it, ms since 1970. */
   storedAtMs: number;
+  /** See TailMessage. */
+  received?: TailMessage['received'];
+  traceparent?: string | undefined;
   event: PtpEvent;
 }
 
@@ -33,8 +36,14 @@ export interface SubjectFilter {
 /** One subject alone. */
 export const oneSubject = (subject: string): SubjectFilter => ({ subject, matches: (other) => other === subject });
 
+const CANARIES: SubjectFilter = {
+  subject: `${bus.subjects.canary}.*`,
+  matches: (subject) => subject.startsWith(`${bus.subjects.canary}.`),
+};
+
 /** The subjects of a subscription's resources. */
 export function subjectsOf({ node, path }: ResourceFilter): SubjectFilter {
+  if (path === bus.canary.path) return CANARIES;
   if (node !== '*' && RESOURCES.includes(path)) return oneSubject(eventSubject(node, path));
   const tokens = path.slice(1).replaceAll('/', '.');
   const below = RESOURCES.includes(path) ? tokens : `${tokens}.>`;
@@ -55,16 +64,29 @@ export class EventLog {
   readonly #jsm: JetStreamManager;
   readonly #onBadMessage: (message: TailMessage, reason: string) => void;
   readonly #clock: Clock;
-  #ring = new Ring(0);
+  readonly #stream: string;
+  readonly #limits: RingLimits | undefined;
+  #ring: Ring;
   #position = 0;
   #firstStored = 0;
   #heardFirstStoredMs = -Infinity;
 
-  /** @param onBadMessage told of what is none of our events; it is passed over */
-  constructor(jsm: JetStreamManager, clock: Clock, onBadMessage: (message: TailMessage, reason: string) => void) {
+  /**
+   * @param onBadMessage told of what is none of our events; it is passed over
+   * @param options another stream than the events', and what of it is kept in memory
+   */
+  constructor(
+    jsm: JetStreamManager,
+    clock: Clock,
+    onBadMessage: (message: TailMessage, reason: string) => void,
+    { stream = bus.streams.events, ring }: { stream?: string; ring?: RingLimits } = {},
+  ) {
     this.#jsm = jsm;
     this.#clock = clock;
     this.#onBadMessage = onBadMessage;
+    this.#stream = stream;
+    this.#limits = ring;
+    this.#ring = new Ring(0, ring);
   }
 
   /** Retention has taken what is before this, as far as the broker has said. */
@@ -85,7 +107,7 @@ export class EventLog {
 
   /** The tail starts, or starts over, after a position. */
   restart(position: number): void {
-    this.#ring = new Ring(position);
+    this.#ring = new Ring(position, this.#limits);
     this.#position = position;
   }
 
@@ -119,10 +141,16 @@ export class EventLog {
    */
   async stored({ subject }: SubjectFilter, from: number): Promise<LoggedEvent | undefined> {
     for (let at = from; ;) {
-      const found = await this.#jsm.direct.getMessage(bus.streams.events, { seq: at, next_by_subj: subject });
+      const found = await this.#jsm.direct.getMessage(this.#stream, { seq: at, next_by_subj: subject });
       if (found?.seq !== from) await this.#refreshFirstStored();
       if (found === null) return undefined;
-      const message = { seq: found.seq, subject: found.subject, data: found.data, storedAtMs: found.time.getTime() };
+      const message = {
+        seq: found.seq,
+        subject: found.subject,
+        data: found.data,
+        storedAtMs: found.time.getTime(),
+        traceparent: traceparentOf(found.header),
+      };
       const event = this.#read(message);
       if (event !== undefined) return event;
       at = found.seq + 1;
@@ -143,10 +171,12 @@ export class EventLog {
   }
 }
 
-function readEvent({ seq, subject, data, storedAtMs }: TailMessage): LoggedEvent | BadEvent | BadName {
+function readEvent(message: TailMessage): LoggedEvent | BadEvent | BadName {
+  const { seq, subject, data, storedAtMs, received, traceparent } = message;
   try {
     const { node, path } = resourceOfSubject(subject);
-    return { seq, subject, node, path, storedAtMs, event: decodeEvent(data, resourceAddress(node, path)) };
+    const event = decodeEvent(data, resourceAddress(node, path));
+    return { seq, subject, node, path, storedAtMs, received, traceparent, event };
   } catch (err) {
     if (err instanceof BadEvent || err instanceof BadName) return err;
     throw err;

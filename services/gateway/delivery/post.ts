@@ -7,7 +7,7 @@ import { Endpoints, type Endpoint } from './endpoint.js';
 import type { Item } from './lane.js';
 import type { AttemptInfo } from './served.js';
 import type { Outcome } from './outcome.js';
-import { Request } from './request.js';
+import { Request, type AttemptWatch } from './request.js';
 import { OriginSlots } from './originSlots.js';
 import { TimeLimit } from './timeLimit.js';
 import type { Halt } from './work.js';
@@ -38,13 +38,19 @@ export class Poster {
    * One attempt. 2xx settles the item, 410 says that the consumer is gone, some answers that it will never take it;
    * anything else, a time-out and a broken connection ask for another attempt. Never rejects.
    */
-  async post(record: SubscriptionRecord, item: Item, info: AttemptInfo, halt: Halt): Promise<Outcome> {
+  async post(
+    record: SubscriptionRecord,
+    item: Item,
+    info: AttemptInfo,
+    halt: Halt,
+    watch: AttemptWatch,
+  ): Promise<Outcome> {
     const endpoint = this.#endpoints.of(record.endpointUri);
     const origin = this.#use(endpoint.origin);
     const giveBack = await origin.slots.take(record, halt.signal);
     let outcome: Outcome = { kind: 'stopped' };
     try {
-      if (giveBack !== undefined) outcome = await this.#send(endpoint, record, item, info, halt);
+      if (giveBack !== undefined) outcome = await this.#send(endpoint, record, item, info, halt, watch);
       return outcome;
     } finally {
       const { kind } = outcome;
@@ -64,6 +70,7 @@ export class Poster {
     { event, logged }: Item,
     { n, missed }: AttemptInfo,
     { running }: Halt,
+    watch: AttemptWatch,
   ): Promise<Outcome> {
     const body = this.#bodies.of(event, record.dataVersion ?? this.#defaultNames);
     const headers: Record<string, string> = {
@@ -71,14 +78,14 @@ export class Poster {
       'ptp-subscription-id': record.id,
       'ptp-sequence': event.sequence,
       'ptp-attempt': String(n),
-      traceparent: event.traceparent,
+      traceparent: watch.began(),
     };
     if (logged === undefined) headers['ptp-initial'] = 'true';
     if (missed !== 0) headers['ptp-missed-events'] = String(missed);
     if (record.secret !== undefined)
       Object.assign(headers, signature(record.secret, { id: event.id, body }, this.#clock.now()));
     return new Promise((resolve) => {
-      const request = new Request(this.#clock, (outcome) => {
+      const request = new Request(this.#clock, watch, (outcome) => {
         running.delete(request);
         this.#limit.end(request);
         resolve(outcome);

@@ -6,12 +6,21 @@ import { outcomeOf, type Outcome } from './outcome.js';
 /** Of an answer's body; what it says is nobody's business here. */
 const MAX_ANSWER_BYTES = 4_096;
 
+/** Follows one attempt. */
+export interface AttemptWatch {
+  /** The request goes out now. Gives the trace context that it carries. */
+  began(): string;
+  /** There is an answer, a status, or there will be none. Called once, after `began`. */
+  ended(answer: number | 'timeout' | 'connection' | 'stopped'): void;
+}
+
 /**
  * One POST under way. Undici is used by its innermost door, `dispatch`: a stream for an answer that nobody reads, and an
  * AbortSignal for each request, would cost more than the request itself.
  */
 export class Request implements Dispatcher.DispatchHandler {
   readonly #clock: Pick<Clock, 'now'>;
+  readonly #watch: Pick<AttemptWatch, 'ended'>;
   readonly #onEnd: (outcome: Outcome) => void;
   #controller: Dispatcher.DispatchController | undefined;
   /** What it comes to unless the answer says something else. */
@@ -20,8 +29,9 @@ export class Request implements Dispatcher.DispatchHandler {
   #bytes = 0;
 
   /** @param onEnd called once, with what became of it */
-  constructor(clock: Pick<Clock, 'now'>, onEnd: (outcome: Outcome) => void) {
+  constructor(clock: Pick<Clock, 'now'>, watch: Pick<AttemptWatch, 'ended'>, onEnd: (outcome: Outcome) => void) {
     this.#clock = clock;
+    this.#watch = watch;
     this.#onEnd = onEnd;
   }
 
@@ -29,25 +39,31 @@ export class Request implements Dispatcher.DispatchHandler {
     try {
       dispatcher.dispatch(options, this);
     } catch (err) {
-      this.#end({ kind: 'failed', reason: errorReason(err) });
+      this.#fail(err);
     }
   }
 
   /** It says nothing about the endpoint any more. */
   abort(): void {
-    this.#cut({ kind: 'stopped' });
+    this.#cut({ kind: 'stopped' }, 'stopped');
   }
 
   /** @param ms the time that it had */
   timeOut(ms: number): void {
-    this.#cut({ kind: 'failed', reason: `no answer within ${ms} ms` });
+    this.#cut({ kind: 'failed', reason: `no answer within ${ms} ms` }, 'timeout');
   }
 
   // The status decides; a body that breaks off, is too long or never ends is nobody's business.
-  #cut(outcome: Outcome): void {
+  #cut(outcome: Outcome, why: 'timeout' | 'stopped'): void {
+    if (this.#outcome === undefined) this.#watch.ended(why);
     if (outcome.kind === 'stopped' || this.#outcome === undefined) this.#outcome = outcome;
     if (this.#controller) this.#controller.abort(new errors.RequestAbortedError());
     else this.#end(this.#outcome);
+  }
+
+  #fail(err: unknown): void {
+    if (this.#outcome === undefined) this.#watch.ended('connection');
+    this.#end(this.#outcome ?? { kind: 'failed', reason: errorReason(err) });
   }
 
   #end(outcome: Outcome): void {
@@ -70,7 +86,9 @@ export class Request implements Dispatcher.DispatchHandler {
     headers: Record<string, string | string[] | undefined>,
   ): void {
     // Of 100 Continue and its like the answer itself follows.
-    if (statusCode >= 200) this.#outcome ??= outcomeOf(statusCode, headers['retry-after'], this.#clock.now());
+    if (statusCode < 200 || this.#outcome !== undefined) return;
+    this.#watch.ended(statusCode);
+    this.#outcome = outcomeOf(statusCode, headers['retry-after'], this.#clock.now());
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -83,6 +101,6 @@ export class Request implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, err: Error): void {
-    this.#end(this.#outcome ?? { kind: 'failed', reason: errorReason(err) });
+    this.#fail(err);
   }
 }

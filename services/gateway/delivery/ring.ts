@@ -4,6 +4,11 @@ import type { TailMessage } from './tail.js';
 const MAX_MESSAGES = 32_768;
 const MAX_BYTES = 16 * 1024 * 1024;
 
+export interface RingLimits {
+  messages: number;
+  bytes: number;
+}
+
 /** The next match, `none` when there is none up to the tail, `older` when the ring does not reach back so far. */
 export type Recent = TailMessage | 'none' | 'older';
 
@@ -18,9 +23,9 @@ export class Ring {
   /** Messages before this index have been dropped, and are removed now and then. */
   #first = 0;
   #bytes = 0;
-  readonly #limits: { messages: number; bytes: number };
+  readonly #limits: RingLimits;
 
-  constructor(position: number, limits = { messages: MAX_MESSAGES, bytes: MAX_BYTES }) {
+  constructor(position: number, limits: RingLimits = { messages: MAX_MESSAGES, bytes: MAX_BYTES }) {
     this.#floor = position;
     this.#limits = limits;
   }

@@ -1,8 +1,16 @@
 import { AckPolicy, DeliverPolicy, ReplayPolicy, type JetStreamManager } from '@nats-io/jetstream';
 import { JetStreamStatus } from '@nats-io/jetstream/internal';
-import { createInbox, nanos, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import {
+  createInbox,
+  nanos,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  type Subscription,
+} from '@nats-io/transport-node';
 import { sleep, type Clock } from '../../shared/clock.js';
 import { bus } from '../../shared/contract/bus.js';
+import { isTraceparent } from '../../shared/event.js';
 import type { Logger } from '../../shared/log.js';
 
 /** A consumer is given up when neither event nor heartbeat came for so long; the server sends one every second. */
@@ -19,6 +27,19 @@ export interface TailMessage {
   data: Uint8Array;
   /** When the broker stored it, ms since 1970. */
   storedAtMs: number;
+  /** Absent when it was not read by the tail, but from the log later. */
+  received?: Reception | undefined;
+  /** W3C Trace Context of the attempt to publish it; absent when it is not traced. */
+  traceparent?: string | undefined;
+}
+
+/** When the tail read a message. */
+export interface Reception {
+  /** Of the monotonic clock, and of the wall clock since 1970, with a fraction. */
+  ms: number;
+  atMs: number;
+  /** For so long this process had not looked at its connection before: the message may have waited there. */
+  stalledMs: number;
 }
 
 export interface TailEvents {
@@ -34,13 +55,21 @@ export interface TailEvents {
   onNothingUpTo?: (seq: number) => void;
 }
 
-interface TailDeps {
+export interface TailDeps {
   broker: NatsConnection;
   jsm: JetStreamManager;
   clock: Clock;
   log: Logger;
   /** Subject with wildcards: only such messages are read. Absent, or undefined: all of them. */
   filter?: () => string | undefined;
+  /** Default: the events. */
+  stream?: string;
+  /** Takes note of when a message was read; absent: nobody measures. */
+  receive?: (nowMs: number) => Reception;
+  /** Whether somebody wants to know the messages' trace contexts. */
+  isTraced?: boolean;
+  /** The log cannot be read, called after each attempt; the next one is made when it resolves. Must not reject. */
+  onUnreadable?: (err: unknown) => Promise<void>;
 }
 
 /**
@@ -54,6 +83,7 @@ export class Tail {
   readonly #stopped = new AbortController();
   #position = 0;
   #stream = '';
+  #lastKnown = 0;
   #reader: Reader | undefined;
   #running: Promise<void> | undefined;
 
@@ -65,6 +95,16 @@ export class Tail {
   /** Stream sequence of the last message that was handed on. */
   get position(): number {
     return this.#position;
+  }
+
+  /** Stream sequence of the last message that is known to be in the log. */
+  get lastKnown(): number {
+    return Math.max(this.#position, this.#lastKnown);
+  }
+
+  /** Whether it hears the broker. */
+  get isReading(): boolean {
+    return this.#reader?.isHearing ?? false;
   }
 
   /** `created` of the stream; positions belong to it. */
@@ -95,6 +135,8 @@ export class Tail {
 
   async #readForEver(): Promise<void> {
     const { clock, log } = this.#deps;
+    // Told once: an outage is long, and the attempts are frequent.
+    let isUnreadable = false;
     while (!this.#stopped.signal.aborted) {
       try {
         this.#checkNotLost(await this.#checkLog());
@@ -103,10 +145,13 @@ export class Tail {
         const reader = this.#newReader();
         this.#reader = reader;
         await reader.open(this.#position);
+        isUnreadable = false;
         const why = await reader.ended;
         if (!this.#stopped.signal.aborted) log.warn({ why, position: this.#position }, 'tail interrupted, reading on');
       } catch (err) {
-        log.warn({ err, position: this.#position }, 'cannot read the log, trying again');
+        if (!isUnreadable) log.warn({ err, position: this.#position }, 'cannot read the log, trying again');
+        isUnreadable = true;
+        await this.#deps.onUnreadable?.(err);
         await sleep(clock, RETRY_MS, this.#stopped.signal);
       }
     }
@@ -141,7 +186,7 @@ export class Tail {
   async #checkLog(): Promise<number> {
     // While the answer is on its way, the tail may go beyond what it says, or start over.
     const position = this.#position;
-    const { created, state } = await this.#deps.jsm.streams.info(bus.streams.events);
+    const { created, state } = await this.#deps.jsm.streams.info(streamOf(this.#deps));
     if (created !== this.#stream || state.last_seq < Math.min(position, this.#position)) {
       this.#deps.log.error(
         { was: this.#stream, is: created, position: this.#position },
@@ -149,9 +194,11 @@ export class Tail {
       );
       this.#stream = created;
       this.#position = 0;
+      this.#lastKnown = 0;
       this.#events.onNewStream(created);
       this.#reader?.end('the log was replaced');
     }
+    this.#lastKnown = Math.max(this.#lastKnown, state.last_seq);
     this.#events.onLogInfo(state.first_seq);
     return state.first_seq;
   }
@@ -224,7 +271,7 @@ class Reader {
   async open(position: number): Promise<void> {
     const { jsm, clock } = this.#deps;
     try {
-      const { name } = await jsm.consumers.add(bus.streams.events, {
+      const { name } = await jsm.consumers.add(streamOf(this.#deps), {
         deliver_subject: this.#inbox,
         ...(this.filter !== undefined && { filter_subject: this.filter }),
         deliver_policy: DeliverPolicy.StartSequence,
@@ -245,6 +292,11 @@ class Reader {
     }
   }
 
+  get isHearing(): boolean {
+    const isOpen = this.#consumer !== undefined && !this.#isEnded;
+    return isOpen && this.#deps.clock.monotonic() - this.#heardAt <= SILENCE_MS;
+  }
+
   /** Nothing is handed on any more. */
   end(why: string): void {
     if (this.#isEnded) return;
@@ -253,20 +305,30 @@ class Reader {
     this.#subscription.unsubscribe();
     // The server removes it by itself after a while; sooner is kinder, and while the broker is away there is nobody to ask.
     if (this.#consumer !== undefined) {
-      this.#deps.jsm.consumers.delete(bus.streams.events, this.#consumer).catch(() => {});
+      this.#deps.jsm.consumers.delete(streamOf(this.#deps), this.#consumer).catch(() => {});
     }
     this.#resolveEnded(why);
   }
 
   #take(msg: Msg): void {
     if (this.#isEnded) return;
-    this.#heardAt = this.#deps.clock.monotonic();
-    const status = JetStreamStatus.maybeParseStatus(msg);
+    const { clock, receive, isTraced } = this.#deps;
+    this.#heardAt = clock.monotonic();
+    const { data } = msg;
+    // What has a body is no status; the headers are decoded only where somebody wants them.
+    const status = data.length === 0 ? JetStreamStatus.maybeParseStatus(msg) : null;
     if (status !== null) return this.#takeStatus(status, msg);
     const { streamSequence, deliverySequence, storedAtMs } = positionsOf(msg.reply ?? '');
     if (deliverySequence !== this.#delivered + 1) return this.end(`gap: ${this.#delivered}, then ${deliverySequence}`);
     this.#delivered = deliverySequence;
-    this.#onMessage({ seq: streamSequence, subject: msg.subject, data: msg.data, storedAtMs });
+    this.#onMessage({
+      seq: streamSequence,
+      subject: msg.subject,
+      data,
+      storedAtMs,
+      received: receive?.(this.#heardAt),
+      traceparent: isTraced ? traceparentOf(msg.headers) : undefined,
+    });
   }
 
   #takeStatus(status: JetStreamStatus, msg: Msg): void {
@@ -280,6 +342,14 @@ class Reader {
     const last = Number(msg.headers?.get('Nats-Last-Consumer'));
     if (last !== this.#delivered) this.end(`missed: heard ${this.#delivered}, sent ${last}`);
   }
+}
+
+const streamOf = ({ stream = bus.streams.events }: TailDeps): string => stream;
+
+/** The trace context in a message's headers, if there is one. */
+export function traceparentOf(headers: MsgHdrs | undefined): string | undefined {
+  const text = headers?.get(bus.headers.traceparent);
+  return text !== undefined && isTraceparent(text) ? text : undefined;
 }
 
 /**

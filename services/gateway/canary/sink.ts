@@ -1,0 +1,11 @@
+import { listen, type HttpServer } from '../../shared/http.js';
+
+/** Where this gateway posts its canaries to: itself, over real HTTP on a port of the loopback interface. */
+export const openSink = (): Promise<HttpServer> =>
+  listen(
+    (req, res) => {
+      req.resume();
+      req.on('end', () => res.writeHead(204).end());
+    },
+    { port: 0, host: '127.0.0.1', setting: 'nothing: the sink of canaries takes any free port' },
+  );
