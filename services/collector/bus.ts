@@ -30,8 +30,8 @@ export interface Bus {
   broker: NatsConnection;
   /** Something is worth remembering over a restart. */
   save: () => void;
-  /** Puts one event on a stream; never rejects. */
-  sendTo: (stream: string) => (event: Outgoing, firstTriedMs: number | undefined) => Promise<Sent>;
+  /** Puts a canary on the bus; never rejects. */
+  sendCanary: (event: Outgoing, firstTriedMs: number | undefined) => Promise<Sent>;
   /** Calls whenever the broker is back. */
   onBack: (callback: () => void) => void;
 }
@@ -52,7 +52,10 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
   life.onStop('streams', () => stopping.abort());
 
   const states = new StateWriter({ js, nodeName, clock, log, value: () => publication.nodeState(clock.now()) });
-  const sender = (stream: string, onPublished: (seconds: number) => void): ReturnType<typeof createSender> =>
+  const sender = (
+    stream: string | undefined,
+    onPublished: (seconds: number) => void,
+  ): ReturnType<typeof createSender> =>
     createSender({
       js,
       jsm,
@@ -101,7 +104,7 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
   return {
     broker,
     save: () => states.save(),
-    sendTo: (stream) => sender(stream, () => undefined),
+    sendCanary: sender(undefined, () => undefined),
     onBack: (callback) => connection.onBack(callback),
   };
 }

@@ -29,14 +29,14 @@ export interface CanaryOptions {
 
 /** Canaries wait in an outbox of their own, where a newer one takes the place of one that has not been tried yet. */
 export function startCanaries(
-  bus: Pick<Bus, 'sendTo' | 'onBack'>,
+  bus: Pick<Bus, 'sendCanary' | 'onBack'>,
   { metrics, ...options }: Omit<CanaryOptions, 'outbox' | 'onSent'> & { metrics: CollectorMetrics },
 ): Canary {
   const { clock, journeys } = options;
   const outbox = new Outbox({
     clock,
     limit: 1,
-    send: bus.sendTo(names.streams.canary),
+    send: bus.sendCanary,
     onStored: ({ journey }) => journeys.stored(journey),
     onDropped: ({ journey }, why) => {
       journeys.dropped(journey, why);

@@ -20,8 +20,11 @@ export interface PublisherOptions {
   onPublished: (seconds: number) => void;
   /** An attempt begins. Returns headers that belong to the attempt. */
   onAttempt: (event: Outgoing) => Record<string, string>;
-  /** Name of the stream that has the events' subjects. */
-  stream: string;
+  /**
+   * Name of the stream whose last message of a subject tells whether an event that was first tried long ago is there;
+   * undefined: such an event is given up.
+   */
+  stream: string | undefined;
 }
 
 /** Puts one event on the stream and tells what became of it. Never rejects. */
@@ -31,9 +34,10 @@ export function createSender(options: PublisherOptions): (event: Outgoing, first
     // While disconnected the client would keep every attempt and send them all when it is back.
     if (!isConnected()) return 'retry';
     const startedMs = performance.now();
+    const isOld = firstTriedMs !== undefined && clock.monotonic() - firstTriedMs > ID_REMEMBERED_MS;
+    if (isOld && stream === undefined) return 'refused';
     try {
-      const isOld = firstTriedMs !== undefined && clock.monotonic() - firstTriedMs > ID_REMEMBERED_MS;
-      if (isOld && (await lastId(jsm, stream, event.subject)) === event.id) return 'stored';
+      if (isOld && stream !== undefined && (await lastId(jsm, stream, event.subject)) === event.id) return 'stored';
       const told = headers();
       told.set('content-type', 'application/cloudevents+json');
       const own = { ...event.headers, ...onAttempt(event) };
@@ -46,7 +50,8 @@ export function createSender(options: PublisherOptions): (event: Outgoing, first
         log.error({ err, id: event.id, subject: event.subject }, 'event refused by the broker for good');
         return 'refused';
       }
-      if (hasNoStream(err)) onNoStream();
+      // Nobody answers when the last message of a missing stream is asked for.
+      if (isOld || hasNoStream(err)) onNoStream();
       log.debug({ err, id: event.id, subject: event.subject }, 'not published yet');
       return 'retry';
     }
