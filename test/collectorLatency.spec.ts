@@ -121,6 +121,21 @@ describe('an event of the collector', () => {
     });
   });
 
+  it('that a paused broker holds up has waited there, and nowhere else', async () => {
+    await start();
+    broker.pause();
+    await collector.feed(await collector.connect(), locked());
+    collector.clock.advance({ ms: 200 });
+    broker.resume();
+    const event = await gateway.read(LOCK_STATE);
+    await stored();
+    gateway.tail(event, { receivedAtMs: event.stages.sentAtMs + 200 });
+    gateway.deliver(event, { postMs: 0, queueMs: 0 });
+    const { loopMs, floorMs, stages } = await eventually(() => gateway.records[0]);
+    expect({ loopMs, floorMs }).toEqual({ loopMs: 200, floorMs: 0 });
+    expect(stages).toEqual({ emit: 500, parse: 0, enqueue: 0, publish: 200, broker: 200, queue: 0, retry: 0, post: 0 });
+  });
+
   it('that no line told has no time of emission', async () => {
     files.writeProfile([{ name: 'oc', ptpClockThreshold: { holdOverTimeout: 5 } }]);
     await start();

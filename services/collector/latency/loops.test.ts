@@ -343,6 +343,16 @@ describe('what is remembered', () => {
     expect(world.told).toEqual(['delivered 1 loop']);
   });
 
+  it('includes so many scopes of an event that all events have some', () => {
+    const world = new World({ events: 2, subscriptions: 100 });
+    for (const id of ['a', 'b']) world.send(id).ack(id);
+    for (let i = 0; i < 10; i += 1) world.deliver('a', 's', {}, { scope: `s${i}` }).tail('b', 1);
+    expect(world.told.slice(6)).toEqual(['delivered 1 loop', 'delivered 1', 'delivered 1', 'delivered 1']);
+    expect(world.loops.counts.scope_forgotten).toBe(3);
+    expect(world.pass(400_000).loops.size).toEqual({ events: 0, subscriptions: 0 });
+    expect(world.send('c').ack('c').deliver('c', 's').told.at(-1)).toBe('delivered 1 loop');
+  });
+
   it('gives receipts that overtook the ack when there is no room to wait', () => {
     const world = new World({ events: 1, subscriptions: 10 }).send('a').tail('a', 1).deliver('a', 's').send('b');
     expect(world.records).toMatchObject([{ event: 'a', outcome: 'delivered', loopMs: 1.5 }]);

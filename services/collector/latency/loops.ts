@@ -1,5 +1,5 @@
 import type { DeliveryReceipt, LatencyRecord, TailReceipt } from '../../shared/messages.js';
-import { isSampled, traceIdOf } from '../../shared/tracing.js';
+import { traceIdOf } from '../../shared/tracing.js';
 import { Agenda } from './agenda.js';
 import { crossingOf, figuresOf, micro, type Departure } from './hops.js';
 import type { ReceivedReceipt, Topic } from './received.js';
@@ -12,6 +12,8 @@ const ACK_LATE_MS = 5_000;
 /** So long after it was read an event is known. */
 export const KNOWN_MS = 300_000;
 const MAX_SCOPES = 256;
+/** Scopes that read one event, on average. */
+const SCOPES_PER_EVENT = 4;
 /** Receipts that overtake the ack of their event, per event. */
 const MAX_EARLY = 1_000;
 /** Stands for whichever scope reads it. */
@@ -40,6 +42,7 @@ export interface LoopLimits {
   subscriptions: number;
 }
 
+/** A receipt of a delivery and when it came. */
 interface Early {
   receipt: ReceivedReceipt & { delivery: DeliveryReceipt };
   cameMs: number;
@@ -80,6 +83,7 @@ export class Loops {
   readonly #toForget = new Agenda<Open>();
   #reportedAtMs = -Infinity;
   #remembered = 0;
+  #debts = 0;
   #groups = 0;
 
   constructor(node: string, limits: LoopLimits = { events: 10_000, subscriptions: 50_000 }) {
@@ -127,21 +131,14 @@ export class Loops {
     const open = this.#open.get(receipt.event);
     if (receipt.tail) return scope ? this.#readByTail(receipt, receipt.tail, { scope, open, cameMs }) : [];
     const { delivery } = receipt;
-    const isDelivery = delivery.outcome === 'delivered' || delivery.outcome === 'retried';
-    if (open?.departure !== undefined && scope !== undefined) {
-      // `publish` is known only then.
-      if (isDelivery && open.storedMs === undefined && open.early.length < MAX_EARLY) {
-        open.early.push({ receipt: { ...receipt, delivery }, cameMs });
-        return [];
-      }
-      return this.#confirm(open, { receipt: { ...receipt, delivery }, cameMs });
+    const early = { receipt: { ...receipt, delivery }, cameMs };
+    if (open === undefined) return this.#countOnly(early, scope);
+    // `publish` is known only then.
+    if (isDelivered(delivery) && open.storedMs === undefined && open.early.length < MAX_EARLY) {
+      open.early.push(early);
+      return [];
     }
-    if (delivery.weight > 1) scope?.supply(delivery.weight - 1, cameMs);
-    this.counts.unknown_event += 1;
-    const figures = isDelivery ? figuresOf(delivery, undefined, undefined, undefined) : NO_FIGURES;
-    const { stages, hops } = figures;
-    const about = this.#about(receipt.topic, receipt.event);
-    return [{ record: { ...about, outcome: delivery.outcome, weight: delivery.weight, stages, hops } }];
+    return this.#confirm(open, early);
   }
 
   /** The earliest moment at which time alone tells something. */
@@ -165,7 +162,8 @@ export class Loops {
     scope.read(receipt.topic.traffic, cameMs);
     const { departure } = open ?? {};
     if (open && departure) {
-      const debt = debtOf(open, receipt.scope);
+      const debt = this.#debtOf(open, receipt.scope);
+      if (debt === undefined) return [];
       debt.matches = tail.matches;
       // A gateway that was started anew reads it again; the way is that to the gateway which delivers it.
       if (debt.crossing?.gateway !== receipt.gateway) {
@@ -176,7 +174,9 @@ export class Loops {
     scope.tails.add(tail.others, cameMs);
     if (tail.otherMatches === 0) return [];
     const group = newOpen(`group ${this.#groups++}`, receipt.topic, undefined);
-    debtOf(group, receipt.scope).matches = tail.otherMatches;
+    const debt = this.#debtOf(group, receipt.scope);
+    if (debt === undefined) return [];
+    debt.matches = tail.otherMatches;
     group.storedMs = cameMs;
     // The events that it stands for come first: what has confirmed them by name is in the pool then.
     this.#toConfirm.add(cameMs + CONFIRMED_WITHIN_MS + ACK_LATE_MS, group);
@@ -189,12 +189,13 @@ export class Loops {
   }
 
   /** A delivery of a known event has come to its end. */
-  #confirm(open: Open, { receipt, cameMs }: Early): Finding[] {
+  #confirm(open: Open, early: Early): Finding[] {
+    const { receipt, cameMs } = early;
     const { departure, storedMs } = open;
     const scope = this.#scope(receipt.scope, cameMs);
-    if (departure === undefined || scope === undefined) return [];
+    const debt = scope && this.#debtOf(open, receipt.scope);
+    if (departure === undefined || scope === undefined || debt === undefined) return this.#countOnly(early, scope);
     const { subscription, outcome, weight } = receipt.delivery;
-    const debt = debtOf(open, receipt.scope);
     const delivery = { departure, receipt: receipt.delivery, cameMs };
     const about = this.#about(open.topic, departure.id, departure.traceparent);
     const findings: Finding[] = [];
@@ -209,7 +210,7 @@ export class Loops {
     const named = isRepeat ? weight - 1 : weight;
     if (weight > 1) scope.supply(weight - 1, cameMs);
     if (named === 0) return findings;
-    if (outcome !== 'delivered' && outcome !== 'retried') {
+    if (!isDelivered(receipt.delivery)) {
       findings.push({ record: { ...about, outcome, weight: named, ...NO_FIGURES }, delivery });
       return findings;
     }
@@ -219,6 +220,15 @@ export class Loops {
     const figures = figuresOf(receipt.delivery, departure, publishMs, crossing);
     findings.push({ record: { ...about, outcome, weight: named, loopMs, ...figures }, delivery });
     return findings;
+  }
+
+  /** A delivery of an event that is not known, or that there is no room to remember more of. */
+  #countOnly({ receipt: { event, topic, delivery }, cameMs }: Early, scope: Scope | undefined): Finding[] {
+    this.counts.unknown_event += 1;
+    const { outcome, weight } = delivery;
+    if (weight > 1) scope?.supply(weight - 1, cameMs);
+    const { stages, hops } = isDelivered(delivery) ? figuresOf(delivery, undefined, undefined, undefined) : NO_FIGURES;
+    return [{ record: { ...this.#about(topic, event), outcome, weight, stages, hops } }];
   }
 
   /** All confirmations should be there. */
@@ -270,13 +280,12 @@ export class Loops {
     event: string | undefined,
     traceparent?: string,
   ): Pick<LatencyRecord, 'node' | 'resource' | 'traffic' | 'event' | 'traceId'> {
-    const isTraced = traceparent !== undefined && isSampled(traceparent);
     return {
       node: this.#node,
       resource,
       traffic,
       ...(event !== undefined && { event }),
-      ...(isTraced && { traceId: traceIdOf(traceparent) }),
+      ...(traceparent !== undefined && { traceId: traceIdOf(traceparent) }),
     };
   }
 
@@ -293,6 +302,19 @@ export class Loops {
     const scope = new Scope(atMs);
     this.#scopes.set(name, scope);
     return scope;
+  }
+
+  #debtOf({ debts }: Open, scope: string): Debt | undefined {
+    const known = debts.get(scope);
+    if (known) return known;
+    if (this.#debts >= SCOPES_PER_EVENT * this.#limits.events) {
+      this.counts.scope_forgotten += 1;
+      return undefined;
+    }
+    const debt = new Debt();
+    debts.set(scope, debt);
+    this.#debts += 1;
+    return debt;
   }
 
   #remember({ subscriptions }: Debt, subscription: string): void {
@@ -317,6 +339,7 @@ export class Loops {
     this.#open.delete(open.key);
     this.#toConfirm.remove(open);
     this.#toForget.remove(open);
+    this.#debts -= open.debts.size;
     for (const [name, debt] of open.debts) {
       this.#scopes.get(name)?.writeOff(debt);
       this.#remembered -= debt.subscriptions.size;
@@ -337,10 +360,4 @@ const newOpen = (key: string, topic: Topic, departure: Departure | undefined): O
   unread: [],
 });
 
-function debtOf({ debts }: Open, scope: string): Debt {
-  const known = debts.get(scope);
-  if (known) return known;
-  const debt = new Debt();
-  debts.set(scope, debt);
-  return debt;
-}
+const isDelivered = ({ outcome }: DeliveryReceipt): boolean => outcome === 'delivered' || outcome === 'retried';
