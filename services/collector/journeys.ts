@@ -2,9 +2,9 @@ import type { Clock, FineClock } from '../shared/clock.js';
 import { bus } from '../shared/contract/bus.js';
 import { newTraceparent } from '../shared/event.js';
 import type { StageTimes } from '../shared/messages.js';
-import { nodeToken } from '../shared/subjects.js';
-import { isSampled, type Attributes, type Span, type Tracing } from '../shared/tracing.js';
+import { isSampled, type Span, type Tracing } from '../shared/tracing.js';
 import { micro, type Departure } from './latency/hops.js';
+import { createSpan, sendSpan } from './spans.js';
 import type { Told } from './state/clock.js';
 
 /** What an event is, beside its times. */
@@ -54,27 +54,15 @@ export interface JourneysOptions {
 /** Measures events on their way to the bus, and traces them where somebody takes the traces. */
 export class Journeys {
   readonly #options: JourneysOptions;
-  readonly #token: string;
 
   constructor(options: JourneysOptions) {
     this.#options = options;
-    this.#token = nodeToken(options.nodeName);
   }
 
   /** An event is about to be made. */
   begin(traveller: Traveller, at: Told): Journey {
     const { nodeName, fine, tracing } = this.#options;
-    const create = tracing?.root({
-      name: `create ${this.#template(traveller)}`,
-      kind: 'producer',
-      startMs: fine.at(at.monotonic),
-      attributes: {
-        ...this.#attributes(traveller, 'create'),
-        'ptp.node': nodeName,
-        'ptp.resource': traveller.resource,
-        'ptp.state': traveller.state,
-      },
-    });
+    const create = tracing?.root(createSpan(traveller, nodeName, fine.at(at.monotonic)));
     return {
       traveller,
       traceparent: create?.traceparent ?? newTraceparent(),
@@ -144,32 +132,9 @@ export class Journeys {
       sentMs,
       sentAtMs,
     };
-    journey.send = this.#options.tracing?.child(traceparent, {
-      name: `send ${this.#template(traveller)}`,
-      kind: 'client',
-      startMs: sentAtMs,
-      attributes: this.#attributes(traveller, 'send'),
-    });
-    this.#options.loop.sent(departure);
+    const { tracing, nodeName, loop } = this.#options;
+    journey.send = tracing?.child(traceparent, sendSpan(traveller, nodeName, sentAtMs));
+    loop.sent(departure);
     return departure;
-  }
-
-  #template({ subject }: Traveller): string {
-    return subject.replace(`.${this.#token}`, '.{node}');
-  }
-
-  #attributes(traveller: Traveller, operation: 'create' | 'send'): Attributes {
-    const { id, subject, type, source } = traveller;
-    return {
-      'messaging.system': 'nats',
-      'messaging.operation.name': operation,
-      'messaging.operation.type': operation,
-      'messaging.destination.name': subject,
-      'messaging.destination.template': this.#template(traveller),
-      'messaging.message.id': id,
-      'cloudevents.event_id': id,
-      'cloudevents.event_type': type,
-      'cloudevents.event_source': source,
-    };
   }
 }

@@ -10,6 +10,7 @@ import type { Departure } from './latency/hops.js';
 import type { Finding, Loops } from './latency/loops.js';
 import { readGatewayReport, readReceipt } from './latency/received.js';
 import type { CollectorMetrics } from './metrics.js';
+import { receiveSpan } from './spans.js';
 
 /** Deliveries of one event that have a span each; a trace with more would help nobody. */
 const MAX_SPANS = 100;
@@ -127,39 +128,14 @@ export class Receipts implements Loop {
   }
 
   #trace({ record, delivery }: Finding): void {
-    const { tracing, fine } = this.#options;
+    const { tracing, fine, nodeName } = this.#options;
     if (tracing === undefined || delivery?.departure.traceparent === undefined) return;
     const { departure, receipt, cameMs } = delivery;
     const spans = this.#spans.get(departure) ?? 0;
     if (spans >= MAX_SPANS) return;
     this.#spans.set(departure, spans + 1);
-    const { loopMs, floorMs, stages, hops } = record;
     const startMs = fine.at(cameMs);
-    const span = tracing.child(delivery.departure.traceparent, {
-      name: `receive ${bus.subjects.receipts}.{node}`,
-      kind: 'consumer',
-      startMs,
-      attributes: {
-        'messaging.system': 'nats',
-        'messaging.operation.name': 'receive',
-        'messaging.operation.type': 'receive',
-        'messaging.destination.name': this.#receiptsSubject,
-        'messaging.destination.template': `${bus.subjects.receipts}.{node}`,
-        'messaging.message.id': departure.id,
-        'cloudevents.event_id': departure.id,
-        'ptp.subscription.id': receipt.subscription,
-        'ptp.delivery.outcome': receipt.outcome,
-        ...(loopMs !== undefined && { 'ptp.delivery.loop_ms': loopMs }),
-        ...(floorMs !== undefined && { 'ptp.delivery.floor_ms': floorMs }),
-        ...Object.fromEntries(Object.entries(stages).map(([stage, ms]) => [`ptp.stage.${stage}_ms`, ms])),
-        ...Object.fromEntries(
-          hops.flatMap(({ hop, ms, quality }) => [
-            [`ptp.hop.${hop}_ms`, ms],
-            [`ptp.hop.${hop}_quality`, quality],
-          ]),
-        ),
-      },
-    });
-    span?.end(startMs);
+    const fields = receiveSpan(departure.id, receipt, record, { node: nodeName, startMs });
+    tracing.child(delivery.departure.traceparent, fields)?.end(startMs);
   }
 }

@@ -33,14 +33,15 @@ export interface Crossing {
 /**
  * From sending an event to reading it in a gateway takes two clocks. What they say is believed where it fits into the
  * round trip, which the collector's monotonic clock measured; else the round trip itself is all that is known.
+ * The time that the gateway held its receipt back is no part of it.
  * There is no tolerance: a figure that contradicts the round trip by a microsecond is not made to fit.
  */
 export function crossingOf(
   { sentMs, sentAtMs }: Pick<Departure, 'sentMs' | 'sentAtMs'>,
   { receivedAtMs, stalledMs }: TailReceipt,
-  { gateway, cameMs }: { gateway: string; cameMs: number },
+  { gateway, closedMs }: { gateway: string; closedMs: number },
 ): Crossing {
-  const roundTripMs = cameMs - sentMs;
+  const roundTripMs = closedMs - sentMs;
   const onTheWayMs = receivedAtMs - sentAtMs;
   const isPossible = onTheWayMs >= 0 && onTheWayMs <= roundTripMs;
   const brokerMs = isPossible ? onTheWayMs : roundTripMs;

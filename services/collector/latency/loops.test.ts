@@ -90,11 +90,12 @@ class World {
   }
 }
 
-const sender = (event: string): Pick<ReceivedReceipt, 'event' | 'scope' | 'gateway' | 'topic'> => ({
+const sender = (event: string): Pick<ReceivedReceipt, 'event' | 'scope' | 'gateway' | 'topic' | 'heldMs'> => ({
   event,
   scope: 'cluster',
   gateway: 'g1',
   topic,
+  heldMs: 0,
 });
 
 /** Deliveries that such records stand for. */
@@ -135,6 +136,28 @@ describe('a delivery that is confirmed', () => {
     expect(world.told).toEqual([]);
     world.pass(200).ack('e');
     expect(world.records[0]).toMatchObject({ loopMs: 6.5, stages: { publish: 205 } });
+  });
+
+  it('took no longer because the gateway held its receipts back', () => {
+    const world = new World()
+      .send('e')
+      .ack('e')
+      .pass(5)
+      .tail('e', 1, { receivedAtMs: WALL_MS + 1_000.25 }, { heldMs: 4 });
+    world.pass(1_000).deliver('e', 's', {}, { heldMs: 999 });
+    expect(world.records[0]).toMatchObject({
+      loopMs: 7.5,
+      hops: [
+        { hop: 'broker', quality: 'derived', ms: 0.25 },
+        { hop: 'receipt', quality: 'derived', ms: 0.75 },
+        { hop: 'post', quality: 'exact', ms: 3 },
+      ],
+    });
+  });
+
+  it('took as long as it did when the gateway says it held its receipt for longer than that', () => {
+    const world = new World().send('e').ack('e').tail('e', 1).pass(5).deliver('e', 's', {}, { heldMs: 5.001 });
+    expect(world.records[0]?.loopMs).toBe(6.5);
   });
 
   it('says which trace it belongs to', () => {

@@ -1,9 +1,10 @@
 import type { DeliveryReceipt, LatencyRecord, TailReceipt } from '../../shared/messages.js';
-import { traceIdOf } from '../../shared/tracing.js';
 import { Agenda } from './agenda.js';
-import { crossingOf, figuresOf, micro, type Departure } from './hops.js';
+import { crossingOf, type Departure } from './hops.js';
 import type { ReceivedReceipt, Topic } from './received.js';
-import { Debt, isAlive, Scope } from './scope.js';
+import { countRecord, deliveryRecord, isDelivered, unknownRecord, type About } from './record.js';
+import { Debt, type Scope } from './scope.js';
+import { isUnread, Scopes } from './scopes.js';
 
 /** So long after the ack every delivery should be confirmed. */
 export const CONFIRMED_WITHIN_MS = 30_000;
@@ -11,13 +12,10 @@ export const CONFIRMED_WITHIN_MS = 30_000;
 const ACK_LATE_MS = 5_000;
 /** So long after it was read an event is known. */
 export const KNOWN_MS = 300_000;
-const MAX_SCOPES = 256;
 /** Scopes that read one event, on average. */
 const SCOPES_PER_EVENT = 4;
 /** Receipts that overtake the ack of their event, per event. */
 const MAX_EARLY = 1_000;
-/** Stands for whichever scope reads it. */
-const ANY_SCOPE = '';
 
 /** Something to tell the metrics service. */
 export interface Finding {
@@ -42,10 +40,11 @@ export interface LoopLimits {
   subscriptions: number;
 }
 
-/** A receipt of a delivery and when it came. */
+/** A receipt of a delivery, when it came, and when it would have come if the gateway had sent it at once. */
 interface Early {
   receipt: ReceivedReceipt & { delivery: DeliveryReceipt };
   cameMs: number;
+  closedMs: number;
 }
 
 /** An event whose deliveries are waited for; or several that only their number is known of. */
@@ -67,21 +66,14 @@ interface Open {
  * times are handed in, monotonic ms. Memory is bounded: what has no room is forgotten, oldest first, and counted.
  */
 export class Loops {
-  readonly counts: LoopCounts = {
-    unknown_event: 0,
-    duplicate: 0,
-    event_forgotten: 0,
-    subscription_forgotten: 0,
-    scope_forgotten: 0,
-  };
+  readonly #counts = { unknown_event: 0, duplicate: 0, event_forgotten: 0, subscription_forgotten: 0 };
   readonly #node: string;
   readonly #limits: LoopLimits;
   /** By event id, oldest departure first; of several events by a key that is no id. */
   readonly #open = new Map<string, Open>();
-  readonly #scopes = new Map<string, Scope>();
+  readonly #scopes = new Scopes();
   readonly #toConfirm = new Agenda<Open>();
   readonly #toForget = new Agenda<Open>();
-  #reportedAtMs = -Infinity;
   #remembered = 0;
   #debts = 0;
   #groups = 0;
@@ -94,6 +86,10 @@ export class Loops {
   /** Events known now, and subscriptions remembered that have confirmed one. */
   get size(): { events: number; subscriptions: number } {
     return { events: this.#open.size, subscriptions: this.#remembered };
+  }
+
+  get counts(): LoopCounts {
+    return { ...this.#counts, scope_forgotten: this.#scopes.refused };
   }
 
   /** The first attempt to publish begins. */
@@ -119,19 +115,20 @@ export class Loops {
     return open === undefined ? [] : this.#forget(open);
   }
 
-  /** A gateway lives. Whether it serves this node is known from its receipts only. */
+  /** A gateway lives. */
   gatewayReported(scope: string, atMs: number): void {
-    this.#reportedAtMs = atMs;
-    this.#scopes.get(scope)?.reported(atMs);
+    this.#scopes.reported(scope, atMs);
   }
 
   received(receipt: ReceivedReceipt, cameMs: number): Finding[] {
-    const scope = this.#scope(receipt.scope, cameMs);
-    scope?.heard(cameMs);
+    const scope = this.#scopes.heard(receipt.scope, cameMs);
     const open = this.#open.get(receipt.event);
-    if (receipt.tail) return scope ? this.#readByTail(receipt, receipt.tail, { scope, open, cameMs }) : [];
+    // Held back for longer than it can have been on its way: then nothing of it is believed.
+    const isPossible = receipt.heldMs <= cameMs - (open?.departure?.sentMs ?? -Infinity);
+    const closedMs = isPossible ? cameMs - receipt.heldMs : cameMs;
+    if (receipt.tail) return scope ? this.#readByTail(receipt, receipt.tail, { scope, open, cameMs, closedMs }) : [];
     const { delivery } = receipt;
-    const early = { receipt: { ...receipt, delivery }, cameMs };
+    const early = { receipt: { ...receipt, delivery }, cameMs, closedMs };
     if (open === undefined) return this.#countOnly(early, scope);
     // `publish` is known only then.
     if (isDelivered(delivery) && open.storedMs === undefined && open.early.length < MAX_EARLY) {
@@ -157,7 +154,7 @@ export class Loops {
   #readByTail(
     receipt: ReceivedReceipt,
     tail: TailReceipt,
-    { scope, open, cameMs }: { scope: Scope; open: Open | undefined; cameMs: number },
+    { scope, open, cameMs, closedMs }: { scope: Scope; open: Open | undefined; cameMs: number; closedMs: number },
   ): Finding[] {
     scope.read(receipt.topic.traffic, cameMs);
     const { departure } = open ?? {};
@@ -167,9 +164,9 @@ export class Loops {
       debt.matches = tail.matches;
       // A gateway that was started anew reads it again; the way is that to the gateway which delivers it.
       if (debt.crossing?.gateway !== receipt.gateway) {
-        debt.crossing = crossingOf(departure, tail, { gateway: receipt.gateway, cameMs });
+        debt.crossing = crossingOf(departure, tail, { gateway: receipt.gateway, closedMs });
       }
-    } else this.counts.unknown_event += 1;
+    } else this.#counts.unknown_event += 1;
     if (tail.others === 0) return [];
     scope.tails.add(tail.others, cameMs);
     if (tail.otherMatches === 0) return [];
@@ -190,52 +187,41 @@ export class Loops {
 
   /** A delivery of a known event has come to its end. */
   #confirm(open: Open, early: Early): Finding[] {
-    const { receipt, cameMs } = early;
+    const { receipt, cameMs, closedMs } = early;
     const { departure, storedMs } = open;
-    const scope = this.#scope(receipt.scope, cameMs);
+    const scope = this.#scopes.heard(receipt.scope, cameMs);
     const debt = scope && this.#debtOf(open, receipt.scope);
     if (departure === undefined || scope === undefined || debt === undefined) return this.#countOnly(early, scope);
-    const { subscription, outcome, weight } = receipt.delivery;
-    const delivery = { departure, receipt: receipt.delivery, cameMs };
-    const about = this.#about(open.topic, departure.id, departure.traceparent);
-    const findings: Finding[] = [];
+    const { subscription, weight } = receipt.delivery;
+    const about = this.#about(open);
+    if (weight > 1) scope.supply(weight - 1, cameMs);
     const isRepeat = debt.subscriptions.has(subscription);
-    if (isRepeat) {
-      this.counts.duplicate += 1;
-      findings.push({ record: { ...about, outcome: 'duplicate', weight: 1, ...NO_FIGURES } });
-    } else {
+    if (isRepeat) this.#counts.duplicate += 1;
+    else {
       this.#remember(debt, subscription);
       scope.confirm(debt, cameMs);
     }
-    const named = isRepeat ? weight - 1 : weight;
-    if (weight > 1) scope.supply(weight - 1, cameMs);
-    if (named === 0) return findings;
-    if (!isDelivered(receipt.delivery)) {
-      findings.push({ record: { ...about, outcome, weight: named, ...NO_FIGURES }, delivery });
-      return findings;
-    }
+    const repeats = isRepeat ? [{ record: countRecord(about, 'duplicate', 1) }] : [];
+    if (isRepeat && weight === 1) return repeats;
     const crossing = debt.crossing?.gateway === receipt.gateway ? debt.crossing : undefined;
-    const publishMs = storedMs === undefined ? undefined : storedMs - departure.sentMs;
-    const loopMs = micro(cameMs - departure.readMs);
-    const figures = figuresOf(receipt.delivery, departure, publishMs, crossing);
-    findings.push({ record: { ...about, outcome, weight: named, loopMs, ...figures }, delivery });
-    return findings;
+    const loop = { weight: weight - repeats.length, closedMs, departure, storedMs, crossing };
+    const record = deliveryRecord(about, receipt.delivery, loop);
+    return [...repeats, { record, delivery: { departure, receipt: receipt.delivery, cameMs } }];
   }
 
   /** A delivery of an event that is not known, or that there is no room to remember more of. */
   #countOnly({ receipt: { event, topic, delivery }, cameMs }: Early, scope: Scope | undefined): Finding[] {
-    this.counts.unknown_event += 1;
-    const { outcome, weight } = delivery;
-    if (weight > 1) scope?.supply(weight - 1, cameMs);
-    const { stages, hops } = isDelivered(delivery) ? figuresOf(delivery, undefined, undefined, undefined) : NO_FIGURES;
-    return [{ record: { ...this.#about(topic, event), outcome, weight, stages, hops } }];
+    this.#counts.unknown_event += 1;
+    if (delivery.weight > 1) scope?.supply(delivery.weight - 1, cameMs);
+    const about = { node: this.#node, topic, event, traceparent: undefined };
+    return [{ record: unknownRecord(about, delivery) }];
   }
 
   /** All confirmations should be there. */
   #demand(open: Open, atMs: number): Finding[] {
     let missing = 0;
     for (const [name, debt] of open.debts) {
-      const scope = this.#scope(name, atMs);
+      const scope = this.#scopes.get(name);
       if (scope === undefined) continue;
       if (debt.matches === undefined && scope.tails.take(1, atMs) === 1) {
         debt.isPooled = true;
@@ -244,71 +230,31 @@ export class Loops {
       missing += scope.collect(debt, atMs);
     }
     if (open.departure !== undefined) {
-      open.unread = this.#unread(open, atMs);
+      open.unread = this.#scopes.unread(open.topic, open.debts, atMs);
       missing += open.unread.length;
     }
-    return missing === 0 ? [] : [{ record: this.#missingRecord(open, 'unconfirmed', missing) }];
-  }
-
-  /** Scopes that should have read it and have not. Which ones is known from what they have read before. */
-  #unread({ topic: { traffic }, debts }: Open, atMs: number): string[] {
-    const silent = [...this.#scopes].filter(([name]) => !debts.has(name));
-    const readers = silent.filter(([, scope]) => scope.reads(traffic, atMs));
-    if (readers.length > 0 || debts.size > 0) {
-      return readers.filter(([, scope]) => scope.tails.take(1, atMs) === 0).map(([name]) => name);
-    }
-    return isAlive(this.#reportedAtMs, atMs) ? [ANY_SCOPE] : [];
+    return missing === 0 ? [] : [{ record: countRecord(this.#about(open), 'unconfirmed', missing) }];
   }
 
   /** Nothing is waited for any more. */
   #giveUp(open: Open): Finding[] {
     let missing = 0;
     for (const { missing: left } of open.debts.values()) missing += left;
-    missing += open.unread.filter((name) =>
-      name === ANY_SCOPE ? open.debts.size === 0 : !open.debts.has(name),
-    ).length;
+    missing += open.unread.filter((name) => isUnread(name, open.debts)).length;
     const findings = this.#forget(open);
-    return missing === 0 ? findings : [...findings, { record: this.#missingRecord(open, 'never_closed', missing) }];
+    if (missing === 0) return findings;
+    return [...findings, { record: countRecord(this.#about(open), 'never_closed', missing) }];
   }
 
-  #missingRecord({ topic, departure }: Open, outcome: 'unconfirmed' | 'never_closed', missing: number): LatencyRecord {
-    return { ...this.#about(topic, departure?.id, departure?.traceparent), outcome, weight: missing, ...NO_FIGURES };
-  }
-
-  #about(
-    { resource, traffic }: Topic,
-    event: string | undefined,
-    traceparent?: string,
-  ): Pick<LatencyRecord, 'node' | 'resource' | 'traffic' | 'event' | 'traceId'> {
-    return {
-      node: this.#node,
-      resource,
-      traffic,
-      ...(event !== undefined && { event }),
-      ...(traceparent !== undefined && { traceId: traceIdOf(traceparent) }),
-    };
-  }
-
-  #scope(name: string, atMs: number): Scope | undefined {
-    const known = this.#scopes.get(name);
-    if (known) return known;
-    if (this.#scopes.size >= MAX_SCOPES) {
-      for (const [other, scope] of this.#scopes) if (scope.isForgotten(atMs)) this.#scopes.delete(other);
-    }
-    if (this.#scopes.size >= MAX_SCOPES) {
-      this.counts.scope_forgotten += 1;
-      return undefined;
-    }
-    const scope = new Scope(atMs);
-    this.#scopes.set(name, scope);
-    return scope;
+  #about({ topic, departure }: Open): About {
+    return { node: this.#node, topic, event: departure?.id, traceparent: departure?.traceparent };
   }
 
   #debtOf({ debts }: Open, scope: string): Debt | undefined {
     const known = debts.get(scope);
     if (known) return known;
     if (this.#debts >= SCOPES_PER_EVENT * this.#limits.events) {
-      this.counts.scope_forgotten += 1;
+      this.#scopes.refused += 1;
       return undefined;
     }
     const debt = new Debt();
@@ -319,7 +265,7 @@ export class Loops {
 
   #remember({ subscriptions }: Debt, subscription: string): void {
     if (this.#remembered >= this.#limits.subscriptions) {
-      this.counts.subscription_forgotten += 1;
+      this.#counts.subscription_forgotten += 1;
       return;
     }
     subscriptions.add(subscription);
@@ -330,7 +276,7 @@ export class Loops {
     this.#open.set(open.key, open);
     const [oldest] = this.#open.values();
     if (this.#open.size <= this.#limits.events || oldest === undefined) return [];
-    this.counts.event_forgotten += 1;
+    this.#counts.event_forgotten += 1;
     return this.#forget(oldest);
   }
 
@@ -348,8 +294,6 @@ export class Loops {
   }
 }
 
-const NO_FIGURES = { stages: {}, hops: [] };
-
 const newOpen = (key: string, topic: Topic, departure: Departure | undefined): Open => ({
   key,
   topic,
@@ -359,5 +303,3 @@ const newOpen = (key: string, topic: Topic, departure: Departure | undefined): O
   debts: new Map(),
   unread: [],
 });
-
-const isDelivered = ({ outcome }: DeliveryReceipt): boolean => outcome === 'delivered' || outcome === 'retried';

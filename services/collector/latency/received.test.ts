@@ -23,8 +23,8 @@ describe('a receipt', () => {
   it('is read with what it is about', () => {
     const topic = { resource: '/sync/ptp-status/lock-state', traffic: 'event' };
     const { subject: _, sentAtMs: __, ...sender } = about;
-    expect(read({ ...about, tail })).toEqual({ ...sender, topic, tail });
-    expect(read({ ...about, delivery })).toEqual({ ...sender, topic, delivery });
+    expect(read({ ...about, tail })).toEqual({ ...sender, topic, heldMs: 0, tail });
+    expect(read({ ...about, delivery, heldMs: 4.5 })).toEqual({ ...sender, topic, heldMs: 4.5, delivery });
     const canary = { ...about, subject: 'ptp.canary.compute-1', delivery: { ...delivery, queueMs: undefined } };
     expect(read(canary)).toMatchObject({ topic: { resource: '/canary', traffic: 'canary' } });
   });
@@ -44,6 +44,8 @@ describe('a receipt', () => {
     ['of an endless id', { ...about, event: 'x'.repeat(129), tail }],
     ['of an id with blanks', { ...about, event: 'group 0', tail }],
     ['without a time', { ...about, sentAtMs: null, tail }],
+    ['held back for less than nothing', { ...about, heldMs: -1, tail }],
+    ['held back for a word', { ...about, heldMs: 'long', tail }],
     ['of a tail that is null', { ...about, tail: null }],
     ['of half a match', { ...about, tail: { ...tail, matches: 0.5 } }],
     ['of too many others', { ...about, tail: { ...tail, others: 1_000_001 } }],

@@ -14,6 +14,8 @@ export type ReceivedReceipt = {
   scope: string;
   gateway: string;
   topic: Topic;
+  /** For so long the gateway held it back before it was sent, by its monotonic clock: no part of what it tells. */
+  heldMs: number;
 } & ({ tail: TailReceipt; delivery?: undefined } | { tail?: undefined; delivery: DeliveryReceipt });
 
 /** A real one has less than 400 bytes. */
@@ -43,12 +45,12 @@ export function topicOf(subject: string, nodeToken: string): Topic | undefined {
  * exactly a receipt about an event of this node is undefined.
  */
 export function readReceipt(bytes: Uint8Array, nodeToken: string): ReceivedReceipt | undefined {
-  const { event, subject, scope, gateway, sentAtMs, tail, delivery } = membersOf(bytes);
+  const { event, subject, scope, gateway, sentAtMs, tail, delivery, heldMs = 0 } = membersOf(bytes);
   if (!isId(event) || typeof subject !== 'string' || !isId(scope) || !isId(gateway)) return undefined;
   const topic = topicOf(subject, nodeToken);
-  if (topic === undefined || !isWithin(sentAtMs, MAX_TIME_MS)) return undefined;
+  if (topic === undefined || !isWithin(sentAtMs, MAX_TIME_MS) || !isWithin(heldMs, MAX_MS)) return undefined;
   if ((tail === undefined) === (delivery === undefined)) return undefined;
-  const about = { event, scope, gateway, topic };
+  const about = { event, scope, gateway, topic, heldMs };
   if (tail !== undefined) return isTail(tail) ? { ...about, tail } : undefined;
   return isDelivery(delivery) ? { ...about, delivery } : undefined;
 }
