@@ -1,20 +1,26 @@
 import { readFileSync } from 'node:fs';
 import Koa from 'koa';
+import { FineClock } from '../shared/clock.js';
 import { listen, operations } from '../shared/http.js';
 import type { Deps } from '../shared/service.js';
+import { openTracing } from '../shared/tracing.js';
 import { joinBus, type Bus } from './bus.js';
+import { startCanaries, type Canary } from './canary.js';
 import type { CollectorConfig } from './config.js';
 import { ConfigReader } from './configReader.js';
 import { ConfigWatcher } from './configWatcher.js';
 import { Daemon } from './daemon.js';
 import type { Names } from './event/names.js';
 import { Intake } from './intake.js';
+import { Journeys } from './journeys.js';
+import { Loops } from './latency/loops.js';
 import { LineCounts } from './lineCounts.js';
 import { declareMetrics, vouchSamples } from './metrics.js';
 import { declareOpenshiftMetrics } from './openshift.js';
 import { isConfigFileName } from './parse/configFile.js';
 import { Publication } from './publication.js';
 import { serveQueries } from './query.js';
+import { Receipts } from './receipts.js';
 import { currentState } from './records.js';
 import { samplesOf } from './series.js';
 import { EventSocket } from './socket.js';
@@ -35,9 +41,25 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
   const clocks = new NodeClocks();
   const counts = new LineCounts();
   const stateTimes = new StateTimes();
+  const tracing = await openTracing(config.tracing, 'collector', deps);
+  const fine = new FineClock(clock);
+  let canary: Canary | undefined;
+  const receipts = new Receipts({
+    nodeName,
+    loops: new Loops(nodeName),
+    clock,
+    fine,
+    tracing,
+    metrics,
+    log,
+    onNodes: (nodes) => canary?.setNodes(nodes),
+  });
+  const journeys = new Journeys({ nodeName, clock, fine, tracing, loop: receipts });
   const publication = new Publication({
     clocks,
     names,
+    clock,
+    journeys,
     bootId: readBootId(),
     limit: config.outboxSize,
     onAnnounced: (change, at) => {
@@ -112,7 +134,14 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
   metrics.watchStates(() => stateTimes.samples(clock.monotonic(), (name) => clocks.configs.has(name)));
   metrics.watchVouching(() => vouchSamples(clocks, intake.now(), config.staleAfterMs));
 
-  bus = await joinBus(config, deps, { publication, metrics, now: () => intake.now(), namesAreKnown: aliases });
+  bus = await joinBus(config, deps, {
+    publication,
+    journeys,
+    receipts,
+    metrics,
+    now: () => intake.now(),
+    namesAreKnown: aliases,
+  });
   if (bus === undefined) return;
   intake.passTime();
 
@@ -132,6 +161,10 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
     log,
   );
   life.onStop('queries', stopQueries);
+  if (config.sendsCanaries) {
+    canary = startCanaries(bus, { nodeName, clock, journeys, random: Math.random, metrics });
+    life.onStop('canaries', () => canary?.stop());
+  }
   // First of all: no line is read while the outbox drains.
   life.onStop('event socket', () => socket.close());
   life.onStop('readiness', () => (isReady = false));

@@ -1,12 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectBroker, jetStream, type NatsConnection } from '../shared/broker.js';
+import { bus } from '../shared/contract/bus.js';
 import type { Deps } from '../shared/service.js';
 import { ensureStreams } from '../shared/streams.js';
 import type { CollectorConfig } from './config.js';
+import type { Journeys } from './journeys.js';
 import type { CollectorMetrics } from './metrics.js';
-import { Outbox } from './outbox.js';
+import { Outbox, type Outgoing, type Sent } from './outbox.js';
 import type { Publication } from './publication.js';
 import { createSender } from './publish.js';
+import type { Receipts } from './receipts.js';
 import type { Instant } from './state/clock.js';
 import { readRemembered, StateWriter } from './stateStore.js';
 
@@ -15,6 +18,8 @@ const DRAIN_MS = 2_500;
 
 export interface BusSide {
   publication: Publication;
+  journeys: Journeys;
+  receipts: Receipts;
   metrics: CollectorMetrics;
   now: () => Instant;
   /** Resolves once the names are known that the first events are to use. */
@@ -25,6 +30,10 @@ export interface Bus {
   broker: NatsConnection;
   /** Something is worth remembering over a restart. */
   save: () => void;
+  /** Puts a canary on the bus; never rejects. */
+  sendCanary: (event: Outgoing, firstTriedMs: number | undefined) => Promise<Sent>;
+  /** Calls whenever the broker is back. */
+  onBack: (callback: () => void) => void;
 }
 
 /**
@@ -34,38 +43,51 @@ export interface Bus {
 export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide): Promise<Bus | undefined> {
   const { log, life, clock } = deps;
   const { nodeName } = config;
-  const { publication, metrics } = side;
+  const { publication, journeys, receipts, metrics } = side;
   const broker = await connectBroker(config.broker, `collector ${nodeName}`, deps);
-  const connection = watchConnection(broker, () => outbox.retryNow());
+  const connection = watchConnection(broker);
   const { js, jsm } = await jetStream(broker);
   const stopping = new AbortController();
   const ensure = (): Promise<void> => ensureStreams(jsm, config.streams, { log, signal: stopping.signal });
   life.onStop('streams', () => stopping.abort());
 
   const states = new StateWriter({ js, nodeName, clock, log, value: () => publication.nodeState(clock.now()) });
-  const outbox = new Outbox({
-    clock,
-    limit: config.outboxSize,
-    send: createSender({
+  const sender = (
+    stream: string | undefined,
+    onPublished: (seconds: number) => void,
+  ): ReturnType<typeof createSender> =>
+    createSender({
       js,
       jsm,
+      stream,
       clock,
       log,
       isConnected: () => connection.isUp,
       onNoStream: () => void ensure(),
-      onPublished: (seconds) => metrics.publishSeconds.observe(seconds),
-    }),
+      onPublished,
+      onAttempt: ({ journey }) => journeys.attempt(journey),
+    });
+  const outbox = new Outbox({
+    clock,
+    limit: config.outboxSize,
+    send: sender(bus.streams.events, (seconds) => metrics.publishSeconds.observe(seconds)),
     onStored: (event) => {
+      journeys.stored(event.journey);
       publication.onStored(event);
       states.save();
     },
     onDropped: (event, reason) => {
+      journeys.dropped(event.journey, reason);
       publication.onDropped(event);
       metrics.dropped.inc({ reason });
       log.warn({ id: event.id, subject: event.subject, reason }, 'event dropped');
     },
   });
+  connection.onBack(() => outbox.retryNow());
   metrics.watchOutbox(() => outbox.depth);
+  // Before anything is published.
+  receipts.open(broker, () => connection.isUp);
+  life.onStop('receipts', () => receipts.close());
 
   await ensure();
   const remembered = await readRemembered(nodeName, { js, jsm, log, signal: stopping.signal });
@@ -79,18 +101,24 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
     if (outbox.depth > 0) log.warn({ events: outbox.depth }, 'stopped before the bus had every event');
     outbox.close();
   });
-  return { broker, save: () => states.save() };
+  return {
+    broker,
+    save: () => states.save(),
+    sendCanary: sender(undefined, () => undefined),
+    onBack: (callback) => connection.onBack(callback),
+  };
 }
 
 /** Whether the broker is there now, and a call when it is back. */
-function watchConnection(broker: NatsConnection, onBack: () => void): { isUp: boolean } {
-  const connection = { isUp: true };
+function watchConnection(broker: NatsConnection): { isUp: boolean; onBack: (callback: () => void) => void } {
+  const callbacks: (() => void)[] = [];
+  const connection = { isUp: true, onBack: (callback: () => void) => void callbacks.push(callback) };
   void (async () => {
     for await (const { type } of broker.status()) {
       if (type === 'disconnect') connection.isUp = false;
       if (type !== 'reconnect') continue;
       connection.isUp = true;
-      onBack();
+      for (const callback of callbacks) callback();
     }
   })();
   return connection;

@@ -2,6 +2,7 @@ import { readBrokerSettings } from '../shared/broker.js';
 import { Env, LOG_LEVELS } from '../shared/env.js';
 import { readStreamSettings } from '../shared/streams.js';
 import { BadName, nodeToken } from '../shared/subjects.js';
+import { readTracingSettings } from '../shared/tracing.js';
 
 /** Throws ConfigError that names every mistake. */
 export function readConfig(vars: NodeJS.ProcessEnv) {
@@ -26,6 +27,9 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
     outboxSize: env.integer('OUTBOX_SIZE', 10_000, { min: 100, max: 1_000_000, what: 'a number of events' }),
     /** A LOCKED clock without a line for so long is not vouched for any more (`STALE_AFTER`, seconds). */
     staleAfterMs: 1_000 * env.integer('STALE_AFTER', 30, { min: 1, max: 86_400, what: 'a number of seconds' }),
+    /** Whether it publishes canaries, so that the delivery latency is known while nothing happens. */
+    sendsCanaries: env.choice('CANARY', ['true', 'false'], 'false') === 'true',
+    tracing: readTracingSettings(env),
     logLevel: env.choice('LOG_LEVEL', LOG_LEVELS, 'info'),
   });
 }

@@ -3,8 +3,9 @@ import type { ConfigReader } from './configReader.js';
 import type { LineCounts } from './lineCounts.js';
 import { parse, processOf } from './parse/line.js';
 import type { CommandSeen, Process } from './parse/observation.js';
+import { stampOf } from './parse/stamp.js';
 import type { Change } from './state/change.js';
-import type { Instant } from './state/clock.js';
+import type { Instant, Told } from './state/clock.js';
 import type { NodeClocks } from './state/nodeClocks.js';
 
 export interface IntakeOptions {
@@ -13,11 +14,17 @@ export interface IntakeOptions {
   clock: Clock;
   counts: LineCounts;
   /** Never waits: a reader that waits blocks the daemon. */
-  onChanges: (changes: readonly Change[], at: Instant) => void;
+  onChanges: (changes: readonly Change[], at: Told) => void;
   /** Ports have other roles than before, which is worth remembering without any event. */
   onRoles: () => void;
   onCommand: (command: CommandSeen['command']) => void;
   onOnlySummaries: (whose: { config: string; process: Process }) => void;
+}
+
+/** Looked for only when a line has changed something, since most have not. */
+function stamped(line: string): { stampMs?: number } {
+  const stampMs = stampOf(line);
+  return stampMs === undefined ? {} : { stampMs };
 }
 
 /** Feeds the core: lines, files, and time when the earliest deadline has come. */
@@ -73,7 +80,7 @@ export class Intake {
     if (typeof seen === 'string') return counts.note(processOf(line), seen);
     const { outcome, changes, onlySummaries } = clocks.observe(seen, at);
     counts.note(processOf(line), outcome);
-    if (changes.length > 0) onChanges(changes, at);
+    if (changes.length > 0) onChanges(changes, { ...at, ...stamped(line) });
     if (onlySummaries) onOnlySummaries(onlySummaries);
     if (seen.kind === 'command') onCommand(seen.command);
   }

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Loops } from './latency/loops.js';
 import type { LineCounts } from './lineCounts.js';
 import type { Instant } from './state/clock.js';
 import type { NodeClocks } from './state/nodeClocks.js';
@@ -93,6 +94,45 @@ export const declareMetrics = (registry: Registry) => ({
     name: 'ptp_collector_publish_seconds',
     help: 'Time from publishing an event to the acknowledgement of the stream.',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  }),
+  watchLoops: (loops: Loops) => {
+    void new Gauge({
+      name: 'ptp_collector_loops_open',
+      help: 'What waits for receipts or is known for late ones: events, and subscriptions that have confirmed one.',
+      labelNames: ['what'],
+      registers: [registry],
+      collect() {
+        for (const [what, count] of Object.entries(loops.size)) this.set({ what }, count);
+      },
+    });
+    void new Counter({
+      name: 'ptp_collector_loop_exceptions_total',
+      help: 'Receipts that repeat another one or are about an event that is not known; what was forgotten for want of room.',
+      labelNames: ['reason'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [reason, count] of Object.entries(loops.counts)) this.inc({ reason }, count);
+      },
+    });
+  },
+  receipts: new Counter({
+    name: 'ptp_collector_receipts_total',
+    help: 'Receipts of gateways (tail, delivered, retried, dead_letter, too_old), and what was none (malformed).',
+    labelNames: ['outcome'] as const,
+    registers: [registry],
+  }),
+  latencyRecords: new Counter({
+    name: 'ptp_collector_latency_records_total',
+    help: 'Latency records, sent or dropped because the broker was away.',
+    labelNames: ['outcome'] as const,
+    registers: [registry],
+  }),
+  canaries: new Counter({
+    name: 'ptp_collector_canaries_total',
+    help: 'Canaries made, and those of them that will never be on the bus.',
+    labelNames: ['outcome'] as const,
     registers: [registry],
   }),
 });

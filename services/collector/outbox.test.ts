@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { FakeClock } from '../../test/support/fakeClock.js';
+import type { Journey } from './journeys.js';
 import { Outbox, type Outgoing, type Sent } from './outbox.js';
 
 const event = (id: number, subject: string, clock = ''): Outgoing => ({
@@ -8,6 +9,7 @@ const event = (id: number, subject: string, clock = ''): Outgoing => ({
   body: '',
   headers: {},
   clock,
+  journey: {} as Journey,
 });
 
 /** A bus that a test answers for. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../shared/clock.js';
+import type { Journey } from './journeys.js';
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
@@ -12,6 +13,8 @@ export interface Outgoing {
   headers: Readonly<Record<string, string>>;
   /** Whose state it tells: a newer event of the same subject and clock supersedes it. */
   clock: string;
+  /** What is measured of it. */
+  journey: Journey;
 }
 
 /** stored: the stream has it. retry: perhaps, ask again. refused: it never will. */

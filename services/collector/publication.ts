@@ -1,11 +1,13 @@
+import type { Clock } from '../shared/clock.js';
 import type { ClockRecord, LastEvent, NodeState } from '../shared/messages.js';
 import { Announcer, type Announcement } from './announcer.js';
 import type { Names } from './event/names.js';
+import type { Journeys } from './journeys.js';
 import type { Outbox, Outgoing } from './outbox.js';
 import { clockRecord, forgottenRecord, nodeState } from './records.js';
 import { readSaved, savedLastEvent, savedOverall } from './saved.js';
 import type { Change } from './state/change.js';
-import type { Instant } from './state/clock.js';
+import type { Instant, Told } from './state/clock.js';
 import { changeKey, clockKey } from './state/key.js';
 import type { NodeClocks } from './state/nodeClocks.js';
 import { reconcile, type HeldChange } from './state/reconcile.js';
@@ -18,6 +20,8 @@ const ORPHANS_MS = 30_000;
 export interface PublicationOptions {
   clocks: NodeClocks;
   names: Names;
+  clock: Clock;
+  journeys: Journeys;
   bootId: string;
   /** Changes held at most until it is known what was published before. */
   limit: number;
@@ -43,11 +47,11 @@ export class Publication {
 
   constructor(options: PublicationOptions) {
     this.#options = options;
-    this.#announcer = new Announcer(options.names);
+    this.#announcer = new Announcer(options.names, options.journeys);
   }
 
   /** Never waits. */
-  publish(changes: readonly Change[], at: Instant): void {
+  publish(changes: readonly Change[], at: Told): void {
     if (this.#outbox) for (const change of changes) this.#announce(this.#outbox, change, at);
     else this.#hold(changes, at);
   }
@@ -102,24 +106,26 @@ export class Publication {
     return [...settled, ...behind.flatMap((key) => this.#stored.get(key) ?? [])];
   }
 
-  #hold(changes: readonly Change[], at: Instant): void {
-    this.#held.push(...changes.map((change) => ({ change, at })));
+  #hold(changes: readonly Change[], at: Told): void {
+    const heldMs = this.#options.clock.monotonic();
+    this.#held.push(...changes.map((change) => ({ change, at: { ...at, heldMs } })));
     if (this.#held.length <= this.#options.limit) return;
     // The newest of every clock stays, in order.
     const newest = new Map(this.#held.map((held) => [changeKey(held.change), held]));
     this.#held = this.#held.filter((held) => newest.get(changeKey(held.change)) === held);
   }
 
-  #announce(outbox: Outbox, change: Change, at: Instant): void {
-    const { clocks, names, onAnnounced } = this.#options;
+  #announce(outbox: Outbox, change: Change, at: Told): void {
+    const { clocks, names, journeys, onAnnounced } = this.#options;
     const key = changeKey(change);
     const view = clocksOf(clocks, change.resource).find((one) => clockKey(change.resource, one) === key);
     const record = view && this.#record(view);
     const told = change.resource === 'syncState' ? undefined : (record ?? forgottenRecord(change, names, at.now));
-    const event = this.#announcer.announce(change, told, at.now);
+    const event = this.#announcer.announce(change, told, at);
     if (record) this.#records.set(event.id, record);
     this.#pending.set(event.clock, (this.#pending.get(event.clock) ?? 0) + 1);
     onAnnounced(change, at);
+    journeys.made(event.journey, at);
     outbox.add(event);
   }
 

@@ -1,7 +1,6 @@
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { headers, InvalidArgumentError, RequestError } from '@nats-io/transport-node';
 import type { Clock } from '../shared/clock.js';
-import { bus } from '../shared/contract/bus.js';
 import type { Logger } from '../shared/log.js';
 import type { Outgoing, Sent } from './outbox.js';
 
@@ -19,21 +18,30 @@ export interface PublisherOptions {
   /** The stream is missing; called for each attempt that noticed. */
   onNoStream: () => void;
   onPublished: (seconds: number) => void;
+  /** An attempt begins. Returns headers that belong to the attempt. */
+  onAttempt: (event: Outgoing) => Record<string, string>;
+  /**
+   * Name of the stream whose last message of a subject tells whether an event that was first tried long ago is there;
+   * undefined: such an event is given up.
+   */
+  stream: string | undefined;
 }
 
 /** Puts one event on the stream and tells what became of it. Never rejects. */
 export function createSender(options: PublisherOptions): (event: Outgoing, firstTriedMs?: number) => Promise<Sent> {
-  const { js, jsm, clock, log, isConnected, onNoStream, onPublished } = options;
+  const { js, jsm, clock, log, isConnected, onNoStream, onPublished, onAttempt, stream } = options;
   return async (event, firstTriedMs) => {
     // While disconnected the client would keep every attempt and send them all when it is back.
     if (!isConnected()) return 'retry';
     const startedMs = performance.now();
+    const isOld = firstTriedMs !== undefined && clock.monotonic() - firstTriedMs > ID_REMEMBERED_MS;
+    if (isOld && stream === undefined) return 'refused';
     try {
-      const isOld = firstTriedMs !== undefined && clock.monotonic() - firstTriedMs > ID_REMEMBERED_MS;
-      if (isOld && (await lastId(jsm, event.subject)) === event.id) return 'stored';
+      if (isOld && stream !== undefined && (await lastId(jsm, stream, event.subject)) === event.id) return 'stored';
       const told = headers();
       told.set('content-type', 'application/cloudevents+json');
-      for (const [name, value] of Object.entries(event.headers)) told.set(name, value);
+      const own = { ...event.headers, ...onAttempt(event) };
+      for (const [name, value] of Object.entries(own)) told.set(name, value);
       await js.publish(event.subject, event.body, { msgID: event.id, headers: told, timeout: ACK_MS });
       onPublished((performance.now() - startedMs) / 1_000);
       return 'stored';
@@ -42,15 +50,16 @@ export function createSender(options: PublisherOptions): (event: Outgoing, first
         log.error({ err, id: event.id, subject: event.subject }, 'event refused by the broker for good');
         return 'refused';
       }
-      if (hasNoStream(err)) onNoStream();
+      // Nobody answers when the last message of a missing stream is asked for.
+      if (isOld || hasNoStream(err)) onNoStream();
       log.debug({ err, id: event.id, subject: event.subject }, 'not published yet');
       return 'retry';
     }
   };
 }
 
-async function lastId(jsm: JetStreamManager, subject: string): Promise<string | undefined> {
-  const message = await jsm.direct.getMessage(bus.streams.events, { last_by_subj: subject });
+async function lastId(jsm: JetStreamManager, stream: string, subject: string): Promise<string | undefined> {
+  const message = await jsm.direct.getMessage(stream, { last_by_subj: subject });
   return message?.header.get('Nats-Msg-Id');
 }
 

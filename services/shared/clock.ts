@@ -42,6 +42,9 @@ export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
   });
 }
 
+/** Looks at the wall clock for at most some ms. */
+const LOOKS = 100_000;
+
 /**
  * The wall clock with a fraction of a millisecond: JavaScript's own has none, and a hop inside one host takes less than
  * that. It follows the wall clock's steps.
@@ -51,16 +54,24 @@ export class FineClock {
   /** Wall clock minus monotonic, ms. Every sample is up to 1 ms too low, so the highest is the best. */
   #offsetMs = -Infinity;
 
+  /** Watches the wall clock until it ticks, 1 ms at most: a sample taken then is exact. */
   constructor(clock: Clock) {
     this.#clock = clock;
+    const began = clock.now();
+    for (let looks = 0; looks < LOOKS && clock.now() === began; looks += 1) continue;
+    this.now();
   }
 
   /** ms since 1970. */
   now(): number {
-    const monotonic = this.#clock.monotonic();
-    const sample = this.#clock.now() - monotonic;
+    return this.at(this.#clock.monotonic());
+  }
+
+  /** ms since 1970 at a moment of the monotonic clock, as the wall clock has it now. */
+  at(monotonicMs: number): number {
+    const sample = this.#clock.now() - this.#clock.monotonic();
     const isSetBack = sample < this.#offsetMs - 2;
     if (sample > this.#offsetMs || isSetBack) this.#offsetMs = sample;
-    return monotonic + this.#offsetMs;
+    return monotonicMs + this.#offsetMs;
   }
 }

@@ -37,6 +37,11 @@ export class FakeClock implements Clock {
     this.#moveTo(end);
   }
 
+  /** The wall clock is set; the monotonic one does not notice. */
+  stepWallClock(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   #moveTo(monotonicMs: number): void {
     this.#nowMs += monotonicMs - this.#monotonicMs;
     this.#monotonicMs = monotonicMs;

@@ -9,6 +9,14 @@ export interface Instant {
   monotonic: number;
 }
 
+/** How a change came to be known: the moment at which its line was read, or at which it was made without one. */
+export interface Told extends Instant {
+  /** linuxptp's own stamp of the line: CLOCK_MONOTONIC, ms. Absent for what no line tells. */
+  stampMs?: number;
+  /** Since when (monotonic ms) it has been held back, because the bus was not open. */
+  heldMs?: number;
+}
+
 export const CLOCK_REALTIME = 'CLOCK_REALTIME';
 
 /** One clock of one configuration: what its lines said last, and the state that follows from them. */

@@ -1,13 +1,13 @@
 import type { ClockState } from '../parse/observation.js';
 import type { Change } from './change.js';
-import { worse, type Instant } from './clock.js';
+import { worse, type Instant, type Told } from './clock.js';
 import { changeKey, changeWord, clockKey } from './key.js';
 import type { NodeClocks } from './nodeClocks.js';
 import { restore, type SavedNode } from './restore.js';
 
 export interface HeldChange {
   change: Change;
-  at: Instant;
+  at: Told;
 }
 
 interface Known {

@@ -1,0 +1,141 @@
+import type { Subscription } from '@nats-io/transport-node';
+import type { NatsConnection } from '../shared/broker.js';
+import type { Clock, FineClock } from '../shared/clock.js';
+import { bus } from '../shared/contract/bus.js';
+import { latencySubject, nodeToken, receiptsSubject } from '../shared/subjects.js';
+import type { Logger } from '../shared/log.js';
+import type { Tracing } from '../shared/tracing.js';
+import type { Loop } from './journeys.js';
+import type { Departure } from './latency/hops.js';
+import type { Finding, Loops } from './latency/loops.js';
+import { readGatewayReport, readReceipt } from './latency/received.js';
+import type { CollectorMetrics } from './metrics.js';
+import { receiveSpan } from './spans.js';
+
+/** Deliveries of one event that have a span each; a trace with more would help nobody. */
+const MAX_SPANS = 100;
+
+export interface ReceiptsOptions {
+  nodeName: string;
+  loops: Loops;
+  clock: Clock;
+  fine: FineClock;
+  tracing: Tracing | undefined;
+  metrics: CollectorMetrics;
+  log: Logger;
+  /** The cluster has so many nodes, as a gateway has just reported. */
+  onNodes: (nodes: number) => void;
+}
+
+/** Hears the gateways' receipts and reports, and publishes what they say about the latency of deliveries. */
+export class Receipts implements Loop {
+  readonly #options: ReceiptsOptions;
+  readonly #token: string;
+  readonly #receiptsSubject: string;
+  readonly #latencySubject: string;
+  readonly #spans = new WeakMap<Departure, number>();
+  #publish: ((subject: string, body: string) => boolean) | undefined;
+  #stop: (() => void) | undefined;
+  #deadline: number | undefined;
+  #cancelAlarm: (() => void) | undefined;
+
+  constructor(options: ReceiptsOptions) {
+    this.#options = options;
+    this.#token = nodeToken(options.nodeName);
+    this.#receiptsSubject = receiptsSubject(options.nodeName);
+    this.#latencySubject = latencySubject(options.nodeName);
+  }
+
+  /** @param isConnected while the broker is away the client would keep everything until it is back */
+  open(broker: NatsConnection, isConnected: () => boolean): void {
+    const { metrics, loops, log } = this.#options;
+    this.#publish = (subject, body) => {
+      if (!isConnected() || broker.isClosed() || broker.isDraining()) return false;
+      broker.publish(subject, body);
+      return true;
+    };
+    const subscribe = (subject: string, hear: (data: Uint8Array) => void): Subscription =>
+      broker.subscribe(subject, {
+        callback(err, message) {
+          if (err) log.warn({ err, subject }, 'cannot hear the gateways, latency is not measured');
+          else hear(message.data);
+        },
+      });
+    const receipts = subscribe(this.#receiptsSubject, (data) => this.#hear(data));
+    const reports = subscribe(`${bus.subjects.gateways}.>`, (data) => this.#hearReport(data));
+    metrics.watchLoops(loops);
+    this.#stop = () => {
+      receipts.unsubscribe();
+      reports.unsubscribe();
+    };
+  }
+
+  close(): void {
+    this.#stop?.();
+    this.#cancelAlarm?.();
+  }
+
+  sent(departure: Departure): void {
+    this.#tell(this.#options.loops.sent(departure));
+  }
+
+  stored(id: string): void {
+    this.#tell(this.#options.loops.stored(id, this.#options.clock.monotonic()));
+  }
+
+  dropped(id: string): void {
+    this.#tell(this.#options.loops.dropped(id));
+  }
+
+  #hear(data: Uint8Array): void {
+    const { loops, clock, metrics } = this.#options;
+    const cameMs = clock.monotonic();
+    const receipt = readReceipt(data, this.#token);
+    metrics.receipts.inc({ outcome: receipt === undefined ? 'malformed' : (receipt.delivery?.outcome ?? 'tail') });
+    if (receipt) this.#tell(loops.received(receipt, cameMs));
+  }
+
+  #hearReport(data: Uint8Array): void {
+    const { loops, clock, onNodes } = this.#options;
+    const report = readGatewayReport(data);
+    if (report === undefined) return;
+    loops.gatewayReported(report.scope, clock.monotonic());
+    onNodes(report.nodes);
+  }
+
+  #passTime(): void {
+    this.#deadline = undefined;
+    this.#tell(this.#options.loops.timePassed(this.#options.clock.monotonic()));
+  }
+
+  #tell(findings: readonly Finding[]): void {
+    const { metrics } = this.#options;
+    for (const finding of findings) {
+      this.#trace(finding);
+      const isSent = this.#publish?.(this.#latencySubject, JSON.stringify(finding.record)) ?? false;
+      metrics.latencyRecords.inc({ outcome: isSent ? 'sent' : 'dropped' });
+    }
+    this.#setAlarm();
+  }
+
+  #setAlarm(): void {
+    const { loops, clock } = this.#options;
+    const deadline = loops.nextDeadline();
+    if (deadline === this.#deadline) return;
+    this.#cancelAlarm?.();
+    this.#deadline = deadline;
+    this.#cancelAlarm = deadline === undefined ? undefined : clock.wakeAt(deadline, () => this.#passTime());
+  }
+
+  #trace({ record, delivery }: Finding): void {
+    const { tracing, fine, nodeName } = this.#options;
+    if (tracing === undefined || delivery?.departure.traceparent === undefined) return;
+    const { departure, receipt, cameMs } = delivery;
+    const spans = this.#spans.get(departure) ?? 0;
+    if (spans >= MAX_SPANS) return;
+    this.#spans.set(departure, spans + 1);
+    const startMs = fine.at(cameMs);
+    const fields = receiveSpan(departure.id, receipt, record, { node: nodeName, startMs });
+    tracing.child(delivery.departure.traceparent, fields)?.end(startMs);
+  }
+}
