@@ -85,9 +85,9 @@ describe('delivery', () => {
       await eventually(() => offsets(consumer).length === 20);
 
       expect(hanging.accepted).toHaveLength(0);
-      // One subscription has at most four attempts running.
+      // One subscription has at most eight attempts running.
       expect(open.length).toBeGreaterThan(0);
-      expect(open.length).toBeLessThanOrEqual(4);
+      expect(open.length).toBeLessThanOrEqual(8);
     } finally {
       await hanging.close();
       await gateway.stop();

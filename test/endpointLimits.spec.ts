@@ -6,7 +6,8 @@ import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Agent } from 'undici';
 import type { Item } from '../services/gateway/delivery/lane.js';
-import { Poster, type Outcome } from '../services/gateway/delivery/post.js';
+import type { Outcome } from '../services/gateway/delivery/outcome.js';
+import { Poster } from '../services/gateway/delivery/post.js';
 import { endpointAgent } from '../services/gateway/endpoints/agent.js';
 import type { SubscriptionRecord } from '../services/gateway/subscriptions/record.js';
 import { bus } from '../services/shared/contract/bus.js';
@@ -42,7 +43,15 @@ afterEach(() => agent.destroy());
 function post(endpointUri: string): Promise<Outcome> {
   const record = { id: randomUUID(), endpointUri } as SubscriptionRecord;
   const poster = new Poster(agent, 'both', clock);
-  return poster.post(record, item, { n: 1, missed: 0 }, new AbortController().signal);
+  return poster.post(
+    record,
+    item,
+    { n: 1, missed: 0 },
+    {
+      signal: new AbortController().signal,
+      running: new Set(),
+    },
+  );
 }
 
 /** Whether it has come to its end by now; what is on its way has had time. */

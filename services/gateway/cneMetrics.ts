@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { Ending } from './delivery/served.js';
-import type { Outcome } from './delivery/post.js';
+import type { Outcome } from './delivery/outcome.js';
+import type { Ending } from './delivery/work.js';
 
 /** Addresses that get series of their own; a gateway of many nodes counts the rest together. */
 const MAX_ADDRESSES = 1_000;

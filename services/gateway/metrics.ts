@@ -43,6 +43,11 @@ export const declareMetrics = (registry: Registry) => ({
     help: 'Times the cursor was saved.',
     registers: [registry],
   }),
+  coarseCursors: new Counter({
+    name: 'ptp_gateway_cursor_coarse_total',
+    help: 'Subscriptions whose open lanes did not fit into a saved cursor: a restart then would repeat some of their events.',
+    registers: [registry],
+  }),
   deliverySeconds: new Histogram({
     name: 'ptp_gateway_delivery_seconds',
     help: 'From the broker having stored an event until the consumer has acknowledged it; clocks of two hosts.',

@@ -1,28 +1,33 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { execFile, fork, type ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
-import { Agent } from 'undici';
 import { bus } from '../../services/shared/contract/bus.js';
-import { encodeEvent, makeEvent, newTraceparent, type PtpEvent } from '../../services/shared/event.js';
+import { encodeEvent, makeEvent, newTraceparent } from '../../services/shared/event.js';
 import { eventSubject, resourceAddress } from '../../services/shared/subjects.js';
 import { startBroker } from '../support/broker.js';
+import { endsWithTheTests } from '../support/childProcess.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/ports.js';
 import { spawnGateway, subscribe } from '../support/services.js';
 
-const BURST = 3_000;
+const BURST = 5_000;
 const STORM_NODES = 10_000;
 const STORM_EVENTS_EACH = 3;
 const { path, type } = bus.resources.lockState;
 
-function makeOne(node: string, sequence: number): PtpEvent {
-  const value = {
-    ResourceAddress: `/cluster/node/${node}/ens1fx/master`,
-    value: sequence % 2 === 0 ? 'LOCKED' : 'FREERUN',
-  };
-  return makeEvent({
-    id: `${node}-${sequence}`.replaceAll('.', '_'),
+interface Message {
+  subject: string;
+  id: string;
+  body: string;
+}
+
+function message(node: string, sequence: number): Message {
+  const id = `${node}-${sequence}`;
+  const value = { ResourceAddress: `/cluster/node/${node}/ens1fx/master`, value: sequence % 2 ? 'FREERUN' : 'LOCKED' };
+  const event = makeEvent({
+    id,
     source: resourceAddress(node, path),
     type,
     time: new Date().toISOString(),
@@ -30,125 +35,101 @@ function makeOne(node: string, sequence: number): PtpEvent {
     traceparent: newTraceparent(),
     data: { version: '1.0', values: [{ ...value, data_type: 'notification', value_type: 'enumeration' }] },
   });
+  return { subject: eventSubject(node, path), id, body: encodeEvent(event) };
 }
 
-const nodeOf = ({ source }: PtpEvent): string => source.split('/')[3] ?? '';
+const messages = (nodes: string[], from: number, each: number): Message[] =>
+  Array.from({ length: each }, (_, n) => nodes.map((node) => message(node, from + n))).flat();
 
-/** Counts what arrives, and checks the order per node. */
-async function startSink(): Promise<{
-  url: string;
-  count: () => number;
-  disorder: () => number;
-  reset: () => void;
-  server: Server;
-}> {
-  let count = 0;
-  let disorder = 0;
-  let last = new Map<string, number>();
-  const server = createServer((req, res) => {
-    req.resume();
-    req.on('end', () => {
-      const sequence = Number(req.headers['ptp-sequence']);
-      const id = String(req.headers['ptp-subscription-id']);
-      if (!Number.isNaN(sequence)) {
-        count += 1;
-        const key = `${id} ${String(req.headers['x-node'])}`;
-        if (req.headers['x-node'] !== undefined && sequence <= (last.get(key) ?? 0)) disorder += 1;
-        last.set(key, sequence);
-      }
-      res.writeHead(204).end();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const reset = (): void => {
-    count = 0;
-    disorder = 0;
-    last = new Map();
-  };
+/** A consumer in a process of its own. */
+async function startSink() {
+  const child: ChildProcess = fork(join(__dirname, 'sink.mjs'));
+  endsWithTheTests(child);
+  const port = await new Promise<number>((resolve) => child.once('message', (told) => resolve(told as number)));
+  const url = `http://127.0.0.1:${port}/event`;
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/event`,
-    count: () => count,
-    disorder: () => disorder,
-    reset,
-    server,
+    url,
+    state: async () => (await fetch(url)).json() as Promise<{ count: number; disorder: number }>,
+    reset: () => fetch(url, { method: 'DELETE' }),
+    close: () => child.kill(),
   };
 }
 
-/** Plain undici POSTs of the same size, so many at a time: what the machine can do without us. */
-async function postFloor(url: string, body: string, count: number, atOnce: number): Promise<number> {
-  const agent = new Agent({ connections: atOnce, pipelining: 1 });
-  const { origin, pathname } = new URL(url);
-  const startedMs = performance.now();
-  let left = count;
-  const worker = async (): Promise<void> => {
-    while (left > 0) {
-      left -= 1;
-      const headers = { 'content-type': 'application/json', 'ptp-sequence': '1' };
-      const answer = await agent.request({ origin, path: pathname, method: 'POST', body, headers });
-      await answer.body.dump();
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
-  await agent.close();
-  return (count / (performance.now() - startedMs)) * 1_000;
+/** Plain undici POSTs a second, in a process of their own. */
+async function plainPosts(url: string, count: number, atOnce: number): Promise<number> {
+  const args = [join(__dirname, 'poster.mjs'), url, String(count), String(atOnce), message('n1', 1).body];
+  return Number((await promisify(execFile)(process.execPath, args)).stdout);
 }
+
+const line = (what: string, ours: number, plain: number): void =>
+  void process.stdout.write(
+    `${what}: ${Math.round(ours)}/s, plain POSTs ${Math.round(plain)}/s: ${(ours / plain).toFixed(2)}\n`,
+  );
 
 describe('throughput, beside plain undici POSTs in the same run', () => {
   it('of a burst through one resource and of a storm over all nodes', async () => {
     const broker = await startBroker();
     const sink = await startSink();
-    const port = await freePort();
-    const gateway = await spawnGateway(broker.url, port, { INITIAL_NOTIFICATION: 'false' });
+    const vars = { INITIAL_NOTIFICATION: 'false', MAX_SUBSCRIPTIONS_PER_CALLER: '20000', API_RATE: '0' };
+    const gateway = await spawnGateway(broker.url, await freePort(), vars);
     const connection = await connect({ servers: broker.url });
     const js = jetstream(connection);
-    const publish = async (events: PtpEvent[]): Promise<void> => {
+    const publish = async (events: Message[]): Promise<void> => {
       for (let i = 0; i < events.length; i += 500) {
         await Promise.all(
-          events
-            .slice(i, i + 500)
-            .map((event) => js.publish(eventSubject(nodeOf(event), path), encodeEvent(event), { msgID: event.id })),
+          events.slice(i, i + 500).map(({ subject, id, body }) => js.publish(subject, body, { msgID: id })),
         );
       }
     };
-    const body = encodeEvent(makeOne('n1', 1));
-    const measure = async (events: PtpEvent[], resource: string): Promise<number> => {
+    const made: string[] = [];
+    const subscribeTo = async (resource: string): Promise<void> => {
       const answer = await subscribe(gateway.api, resource, sink.url);
       if (answer.status !== 201) throw new Error(await answer.text());
-      const { id } = (await answer.json()) as { id: string };
-      sink.reset();
-      const startedMs = performance.now();
-      await publish(events);
-      const publishedMs = performance.now() - startedMs;
-      await eventually(() => sink.count() >= events.length, 120_000);
-      const rate = (events.length / (performance.now() - startedMs)) * 1_000;
-      process.stdout.write(`${resource}: published in ${Math.round(publishedMs)} ms\n`);
-      await fetch(`${gateway.api}/subscriptions/${id}`, { method: 'DELETE' });
-      return rate;
+      made.push(((await answer.json()) as { id: string }).id);
     };
+    const unsubscribe = async (): Promise<void> => {
+      for (const id of made.splice(0)) await fetch(`${gateway.api}/subscriptions/${id}`, { method: 'DELETE' });
+    };
+    /** Events a second from the first publish (`live`), or from when the gateway may go on and finds them all. */
+    const rate = async (events: Message[], mode: 'live' | 'waiting'): Promise<number> => {
+      await sink.reset();
+      if (mode === 'waiting') {
+        process.kill(gateway.pid, 'SIGSTOP');
+        await publish(events);
+        process.kill(gateway.pid, 'SIGCONT');
+      }
+      const startedMs = performance.now();
+      if (mode === 'live') await publish(events);
+      await eventually(async () => (await sink.state()).count >= events.length, 120_000);
+      const perSecond = (events.length / (performance.now() - startedMs)) * 1_000;
+      expect(await sink.state()).toEqual({ count: events.length, disorder: 0 });
+      return perSecond;
+    };
+    const nodes = Array.from({ length: STORM_NODES }, (_, i) => `n${i}`);
     try {
-      const serial = await postFloor(sink.url, body, BURST, 1);
-      const burst = await measure(
-        Array.from({ length: BURST }, (_, i) => makeOne('burst', i + 1)),
-        resourceAddress('burst', path),
-      );
-      const ceiling = await postFloor(sink.url, body, STORM_NODES, 16);
-      const storm = await measure(
-        Array.from({ length: STORM_NODES * STORM_EVENTS_EACH }, (_, i) =>
-          makeOne(`n${i % STORM_NODES}`, Math.floor(i / STORM_NODES) + 1),
-        ),
-        `/cluster/node/*${path}`,
-      );
-      process.stdout.write(
-        `burst: ${Math.round(burst)}/s, serial POST floor ${Math.round(serial)}/s: ${(burst / serial).toFixed(2)}\n` +
-          `storm: ${Math.round(storm)}/s, POST ceiling ${Math.round(ceiling)}/s: ${(storm / ceiling).toFixed(2)}\n`,
-      );
-      expect(sink.count()).toBe(STORM_NODES * STORM_EVENTS_EACH);
+      await subscribeTo(resourceAddress('burst', path));
+      await rate(messages(['burst'], 1, 3_000), 'live');
+      const serial = await plainPosts(sink.url, BURST, 1);
+      line('burst, waiting in the log', await rate(messages(['burst'], 10_000, BURST), 'waiting'), serial);
+      line('burst, published meanwhile', await rate(messages(['burst'], 20_000, BURST), 'live'), serial);
+      await unsubscribe();
+
+      const ceiling = await plainPosts(sink.url, STORM_NODES * STORM_EVENTS_EACH, 16);
+      await subscribeTo(`/cluster/node/*${path}`);
+      line('storm, one subscription', await rate(messages(nodes, 1, STORM_EVENTS_EACH), 'waiting'), ceiling);
+      line('storm, published meanwhile', await rate(messages(nodes, 11, STORM_EVENTS_EACH), 'live'), ceiling);
+      await unsubscribe();
+
+      for (let i = 0; i < STORM_NODES; i += 8) {
+        await Promise.all(nodes.slice(i, i + 8).map((node) => subscribeTo(resourceAddress(node, path))));
+      }
+      line('storm, 10 000 subscriptions', await rate(messages(nodes, 21, STORM_EVENTS_EACH), 'waiting'), ceiling);
+      line('the same, published meanwhile', await rate(messages(nodes, 31, STORM_EVENTS_EACH), 'live'), ceiling);
     } finally {
       await gateway.kill('SIGTERM');
       await connection.close();
-      sink.server.closeAllConnections();
-      sink.server.close();
+      sink.close();
       await broker.close();
     }
-  }, 300_000);
+  }, 600_000);
 });

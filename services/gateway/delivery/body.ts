@@ -37,6 +37,21 @@ export function pushedEvent(event: PtpEvent, names: DataVersion): PushedEvent {
   };
 }
 
+/** The bodies of the events that are being pushed: one event may go to thousands of subscriptions. */
+export class Bodies {
+  readonly #made = new WeakMap<PtpEvent, Map<DataVersion, string>>();
+
+  of(event: PtpEvent, names: DataVersion): string {
+    const made = this.#made.get(event);
+    const known = made?.get(names);
+    if (known !== undefined) return known;
+    const body = JSON.stringify(pushedEvent(event, names));
+    if (made) made.set(names, body);
+    else this.#made.set(event, new Map([[names, body]]));
+    return body;
+  }
+}
+
 /** What CurrentState answers: a CloudEvent in the form v1 clients know, `source` without the node, `subject` with it. */
 export function currentStateEvent(
   state: { resource: string; type: string; data: EventData },

@@ -1,4 +1,4 @@
-import { MAX_OPEN_LANES, resumeAt, subscriptionCursor, type Cursor } from './cursor.js';
+import { fitted, MAX_OPEN_LANES, resumeAt, subscriptionCursor, type Cursor } from './cursor.js';
 
 const STREAM = '2026-03-01T00:00:00Z';
 const cursor = (subs: Cursor['subs'], tail = 100): Cursor => ({ epoch: 'e', n: 1, stream: STREAM, tail, subs });
@@ -46,5 +46,29 @@ describe('resumeAt', () => {
   it('starts at the beginning of a stream that is not the one the positions belong to', () => {
     expect(resumeAt(cursor({ s1: [60, { a: 50 }] }), record(10), 'another')).toEqual([0, {}]);
     expect(resumeAt(cursor({}), record(3, 'another'), 'another')).toEqual([3, {}]);
+  });
+});
+
+const lanes = (count: number, from: number): Record<string, number> =>
+  Object.fromEntries(Array.from({ length: count }, (_, i) => [`ptp.events.n${i}.sync`, from + i]));
+
+describe('fitted', () => {
+  it('changes nothing that fits', () => {
+    const subs = { a: [100, lanes(3, 50)], b: [90, {}, true] } as Cursor['subs'];
+    expect(fitted(100, Object.entries(subs))).toEqual({ tail: 100, subs, coarse: 0 });
+  });
+
+  it('brings the largest entries down to their oldest event', () => {
+    const subs = { a: [100, lanes(3, 50)], b: [100, lanes(40, 60), true] } as Cursor['subs'];
+    expect(fitted(100, Object.entries(subs), 400)).toEqual({
+      tail: 100,
+      subs: { a: subs['a'], b: [59, {}, true] },
+      coarse: 1,
+    });
+  });
+
+  it('has all go on where the last one is when there are too many entries', () => {
+    const entries = Array.from({ length: 100 }, (_, i): [string, [number, {}]] => [`s${i}`, [100 - i, {}]]);
+    expect(fitted(100, entries, 400)).toMatchObject({ tail: 1, subs: {} });
   });
 });

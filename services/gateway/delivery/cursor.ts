@@ -42,6 +42,44 @@ export function subscriptionCursor(
   return [hi, Object.fromEntries(open), ...owed];
 }
 
+/** A value may have 1 MB on a broker with default settings; half of that leaves room for long names. */
+const LARGEST_BYTES = 512 * 1024;
+
+/**
+ * Tail and entries so that they fit one value, whatever has happened. Entries with many open lanes are brought down to
+ * their oldest event, the largest first; when that is not enough, all subscriptions are to go on where the one that is
+ * furthest behind is. A restart then repeats events; it never loses any. `coarse` says how many entries lost something.
+ */
+export function fitted(
+  tail: number,
+  entries: Iterable<readonly [id: string, cursor: SubscriptionCursor]>,
+  largest = LARGEST_BYTES,
+): { tail: number; subs: Record<string, SubscriptionCursor>; coarse: number } {
+  const sized = Array.from(entries, ([id, cursor]) => ({ id, cursor, bytes: sizeOf(id, cursor) }));
+  let total = sized.reduce((sum, { bytes }) => sum + bytes, 0);
+  let coarse = 0;
+  if (total > largest) sized.sort((a, b) => b.bytes - a.bytes);
+  for (const one of sized) {
+    if (total <= largest) break;
+    one.cursor = coarser(one.cursor);
+    total -= one.bytes - sizeOf(one.id, one.cursor);
+    coarse += 1;
+  }
+  if (total > largest)
+    return { tail: sized.reduce((low, { cursor: [hi] }) => Math.min(low, hi), tail), subs: {}, coarse };
+  return { tail, subs: Object.fromEntries(sized.map(({ id, cursor }) => [id, cursor])), coarse };
+}
+
+/** Without its lanes an entry begins at its oldest event. */
+function coarser([hi, open, owesStates]: SubscriptionCursor): SubscriptionCursor {
+  const oldest = Object.values(open).reduce((low, first) => Math.min(low, first - 1), hi);
+  return owesStates ? [oldest, {}, true] : [oldest, {}];
+}
+
+/** About what it takes in JSON. */
+const sizeOf = (id: string, [, open]: SubscriptionCursor): number =>
+  Object.keys(open).reduce((sum, subject) => sum + subject.length + 14, id.length + 24);
+
 /**
  * Where a subscription goes on. One made after the cursor was written starts at its record's own position; positions
  * of another stream mean nothing, so there it starts at the beginning: rather too much than too little.

@@ -3,6 +3,7 @@ import { SubscriptionIndex } from '../subscriptions/index.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import type { SubscriptionCursor } from './cursor.js';
 import type { EventLog, LoggedEvent } from './log.js';
+import type { StateOrder } from './owedStates.js';
 import { Served, type Serving } from './served.js';
 import type { TailMessage } from './tail.js';
 
@@ -63,8 +64,8 @@ export class Deliverer {
   }
 
   /** Has the current state of everything a subscription is about sent to it. */
-  sendStates(id: string): void {
-    this.#served.get(id)?.sendStates();
+  sendStates(id: string, order: StateOrder): void {
+    this.#served.get(id)?.sendStates(order);
   }
 
   /** From the tail, in order. Gives the event back, or undefined when the message was none. */
@@ -94,6 +95,7 @@ export class Deliverer {
   /** Every subscription that is not settled up to `position`, the tail's. */
   *cursors(position: number): Generator<[id: string, cursor: SubscriptionCursor]> {
     for (const [id, served] of this.#served) {
+      if (served.isResting) continue;
       const cursor = served.cursor(position);
       if (cursor !== undefined) yield [id, cursor];
     }

@@ -10,16 +10,18 @@ import type { States } from '../states.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import { targetsOf, type ResourceFilter } from '../subscriptions/resource.js';
 import { CurrentEvents } from './currentEvents.js';
-import { resumeAt, type Cursor, type SubscriptionCursor } from './cursor.js';
+import { fitted, resumeAt, type Cursor, type SubscriptionCursor } from './cursor.js';
 import { CursorKeeper, type CursorTaken } from './cursorKeeper.js';
 import type { DeadLetters } from './deadLetters.js';
 import { Deliverer } from './deliverer.js';
 import type { Item } from './lane.js';
 import { EventLog } from './log.js';
-import type { Outcome, Poster } from './post.js';
-import { HELD_LIMIT, type AttemptInfo, type Ending } from './served.js';
+import type { Outcome } from './outcome.js';
+import type { Poster } from './post.js';
+import { HELD_LIMIT, type AttemptInfo } from './served.js';
 import { Tail } from './tail.js';
 import { TailScope } from './tailScope.js';
+import type { Ending, Halt } from './work.js';
 
 /** Time that running attempts have when the gateway stops. */
 const GRACE_MS = 2_000;
@@ -77,7 +79,7 @@ export class Engine {
       maxAgeMs: parts.maxAgeMs,
       heldLimit: HELD_LIMIT,
       events: this.#events,
-      attempt: (record, item, info, signal) => this.#attempt(record, item, info, signal),
+      attempt: (record, item, info, halt) => this.#attempt(record, item, info, halt),
       askState: (node, path, onAsk) => currentEvents.of(node, path, onAsk),
       targetsOf: ({ filter }) => targetsOf(filter, () => states.nodes()),
       bury: (record, item, reason) => deadLetters.bury(record, item, reason, clock.now()),
@@ -114,11 +116,12 @@ export class Engine {
       epoch: randomUUID(),
       clock,
       log,
-      positions: () => ({
-        stream: this.tail.stream,
-        tail: this.tail.position,
-        subs: Object.fromEntries(this.deliverer.cursors(this.tail.position)),
-      }),
+      positions: () => {
+        const { stream, position } = this.tail;
+        const { tail, subs, coarse } = fitted(position, this.deliverer.cursors(position));
+        metrics.coarseCursors.inc(coarse);
+        return { stream, tail, subs };
+      },
       onSaved: () => metrics.cursorSaves.inc(),
       onTaken: parts.onTaken,
     });
@@ -187,16 +190,17 @@ export class Engine {
   async stopDelivering(): Promise<void> {
     this.#stopping.abort();
     await this.deliverer.stop(GRACE_MS);
+    this.#parts.poster.close();
   }
 
   saveLast(): Promise<void> {
     return this.#keeper.stop();
   }
 
-  async #attempt(record: SubscriptionRecord, item: Item, info: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
+  async #attempt(record: SubscriptionRecord, item: Item, info: AttemptInfo, halt: Halt): Promise<Outcome> {
     const { metrics, poster } = this.#parts;
     const endTimer = metrics.attempts.startTimer();
-    const outcome = await poster.post(record, item, info, signal);
+    const outcome = await poster.post(record, item, info, halt);
     endTimer({ outcome: outcome.kind });
     metrics.cne.attempted(item.event.source, outcome);
     return outcome;

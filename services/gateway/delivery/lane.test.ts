@@ -183,4 +183,36 @@ describe('a lane', () => {
       expect(drain(lane)).toEqual(['9']);
     });
   });
+
+  describe('whose state is asked for again', () => {
+    it('gives everything that is due up to the state, and the state after it', () => {
+      const lane = new Lane(0);
+      for (const sequence of [4, 5, 6]) lane.offer(logged(sequence));
+      lane.askAgain();
+      lane.stateAgain(event(5));
+      expect(drain(lane)).toEqual(['4', '5', 'state 5', '6']);
+    });
+
+    it('reads what is left in the log first', () => {
+      const lane = new Lane(0, 2);
+      lane.askAgain();
+      lane.stateAgain(event(2));
+      expect(drain(lane)).toEqual([]);
+      for (const seq of [1, 2]) lane.read(logged(seq), { from: seq, upTo: 2 });
+      expect(drain(lane)).toEqual(['1', '2', 'state 2']);
+      expect(lane.isIdle).toBe(true);
+    });
+
+    it('is not idle until the answer is there, and drops one that is older than what was sent meanwhile', () => {
+      const lane = new Lane(0);
+      lane.askAgain();
+      lane.offer(logged(4));
+      lane.offer(logged(5));
+      expect(drain(lane)).toEqual(['4', '5']);
+      expect(lane.isIdle).toBe(false);
+      lane.stateAgain(event(4));
+      expect(drain(lane)).toEqual([]);
+      expect(lane.isIdle).toBe(true);
+    });
+  });
 });

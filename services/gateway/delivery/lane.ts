@@ -36,6 +36,10 @@ export class Lane {
   #startedSequence: bigint;
   #queue: Item[] = [];
   #isAwaitingState = false;
+  /** Answers that are still to come, while events go on: until then it is remembered what was sent last. */
+  #asked = 0;
+  /** A state that is sent once everything up to it has been. */
+  #later: Item['event'] | undefined;
   #isBusy = false;
   /** The item that was begun fails: nothing else is held meanwhile. */
   #isParked = false;
@@ -97,14 +101,37 @@ export class Lane {
     if (sequence > this.#lastSequence) this.#lastSequence = sequence;
   }
 
+  /** The node is being asked, and nothing waits for its answer. */
+  askAgain(): void {
+    this.#asked += 1;
+  }
+
+  /** Its answer, or none: the state comes after everything that is due up to it, and stands for nothing. */
+  stateAgain(event: LoggedEvent['event'] | undefined): void {
+    this.#asked -= 1;
+    this.#later = event ?? this.#later;
+  }
+
   /** Takes up the item whose turn it is, until `settle`. */
   begin(): Item | undefined {
     if (this.#isAwaitingState || this.#isBusy) return undefined;
+    this.#queueLater();
     const [item] = this.#queue;
     if (item === undefined) return undefined;
     this.#isBusy = true;
     this.#startedSequence = BigInt(item.event.sequence);
     return item;
+  }
+
+  #queueLater(): void {
+    if (this.#later === undefined) return;
+    const sequence = BigInt(this.#later.sequence);
+    const [next] = this.#queue;
+    const isMoreDue = next === undefined ? this.#taken < this.#newest : BigInt(next.event.sequence) <= sequence;
+    if (isMoreDue) return;
+    if (sequence >= this.#startedSequence) this.#queue.unshift({ event: this.#later });
+    if (sequence > this.#lastSequence) this.#lastSequence = sequence;
+    this.#later = undefined;
   }
 
   /** The item that was begun has failed and will be tried again: what comes after it is left to the log. */
@@ -144,7 +171,7 @@ export class Lane {
 
   /** A current state waits to be delivered, or is still asked for. */
   get owesState(): boolean {
-    return this.#isAwaitingState || this.#queue.some(({ logged }) => logged === undefined);
+    return this.#isAwaitingState || this.#later !== undefined || this.#queue.some(({ logged }) => logged === undefined);
   }
 
   /** When the first event that waits was stored, ms since 1970. */
@@ -153,7 +180,8 @@ export class Lane {
   }
 
   get isIdle(): boolean {
-    return this.#queue.length === 0 && this.#taken >= this.#newest && !this.#isAwaitingState;
+    const isStateDue = this.#isAwaitingState || this.#asked > 0 || this.#later !== undefined;
+    return this.#queue.length === 0 && this.#taken >= this.#newest && !isStateDue;
   }
 
   get length(): number {

@@ -24,7 +24,7 @@ function start() {
 describe('the pace of an endpoint', () => {
   it('has four attempts side by side, and the next one when one ends', async () => {
     const { pace } = start();
-    for (let i = 0; i < 4; i += 1) expect(await isGiven(pace.turn())).toBe(true);
+    for (let i = 0; i < 8; i += 1) expect(await isGiven(pace.turn())).toBe(true);
     const fifth = pace.turn();
     expect(await isGiven(fifth)).toBe(false);
     pace.succeeded();
@@ -52,7 +52,7 @@ describe('the pace of an endpoint', () => {
     pace.succeeded();
     expect(pace.isFailing).toBe(false);
     expect(recovered).toHaveLength(1);
-    for (let i = 0; i < 4; i += 1) expect(await isGiven(pace.turn())).toBe(true);
+    for (let i = 0; i < 8; i += 1) expect(await isGiven(pace.turn())).toBe(true);
   });
 
   it('pauses as long as the endpoint asks', async () => {

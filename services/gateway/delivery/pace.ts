@@ -1,8 +1,8 @@
 import type { Clock } from '../../shared/clock.js';
 import { backoffMs } from './backoff.js';
 
-/** Attempts that one subscription may have running; several consumers may share an ingress. */
-const RUNNING_LIMIT = 4;
+/** Attempts that one subscription may have running: half of the connections to its origin, which others may share. */
+const RUNNING_LIMIT = 8;
 /** Failures without a success in between after which it is the endpoint that fails, and not an event. */
 const FAILURES = 3;
 
@@ -36,13 +36,22 @@ export class Pace {
     return this.#failures >= FAILURES;
   }
 
+  /** Nothing runs, waits or pauses, and the last attempts worked: another one would begin with the same pace. */
+  get isCalm(): boolean {
+    return this.#running === 0 && this.#failures === 0 && this.#clock.monotonic() >= this.#pausedUntilMs;
+  }
+
+  /** Takes the turn to make an attempt when nobody has to wait for one. */
+  takeTurn(): boolean {
+    if (this.#signal.aborted || this.#waiting.size > 0 || !this.#isOpen()) return false;
+    this.#running += 1;
+    return true;
+  }
+
   /** Waits for the turn to make an attempt; false when the pace was stopped before. */
-  async turn(): Promise<boolean> {
-    if (this.#signal.aborted) return false;
-    if (this.#waiting.size === 0 && this.#isOpen()) {
-      this.#running += 1;
-      return true;
-    }
+  turn(): Promise<boolean> {
+    if (this.#signal.aborted) return Promise.resolve(false);
+    if (this.takeTurn()) return Promise.resolve(true);
     return new Promise((resolve) => {
       this.#waiting.add(resolve);
       this.#admit();

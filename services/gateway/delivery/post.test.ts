@@ -1,5 +1,5 @@
 import { backoffMs } from './backoff.js';
-import { retryAfterMs } from './post.js';
+import { retryAfterMs } from './outcome.js';
 import { positionsOf } from './tail.js';
 
 describe('retryAfterMs', () => {

@@ -1,106 +1,92 @@
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../../shared/clock.js';
-import { errorReason } from '../endpoints/agent.js';
 import { signature } from '../endpoints/sign.js';
 import type { DataVersion, SubscriptionRecord } from '../subscriptions/record.js';
-import { pushedEvent } from './body.js';
+import { Bodies } from './body.js';
+import { Endpoints, type Endpoint } from './endpoint.js';
 import type { Item } from './lane.js';
-import type { AttemptInfo } from './served.js';
 import { OriginSlots } from './originSlots.js';
+import type { AttemptInfo } from './served.js';
+import type { Outcome } from './outcome.js';
+import { Request } from './request.js';
+import { TimeLimit } from './timeLimit.js';
+import type { Halt } from './work.js';
 
-/** What became of one attempt. */
-export type Outcome =
-  | { kind: 'settled' }
-  /** The consumer will never take this event. */
-  | { kind: 'refused'; reason: string }
-  /** Nobody is there any more: 410. */
-  | { kind: 'gone' }
-  | { kind: 'failed'; reason: string; afterMs?: number }
-  /** Ended by us: it says nothing about the endpoint. */
-  | { kind: 'stopped' };
-
-/** Answers after which the same request would be answered the same. */
-const REFUSALS = new Set([400, 413, 414, 415, 422]);
-
+/** Of one attempt, from the moment it has a connection's turn. */
 const TOTAL_MS = 10_000;
-const LONGEST_RETRY_AFTER_MS = 15 * 60_000;
-/** Of an answer's body; what it says is nobody's business here. */
-const MAX_ANSWER_BYTES = 4_096;
 
 /** Posts events to endpoints, so many at a time to each origin. */
 export class Poster {
   readonly #agent: Dispatcher;
   readonly #defaultNames: DataVersion;
-  readonly #clock: Clock;
   readonly #origins = new Map<string, { slots: OriginSlots; users: number }>();
+  readonly #endpoints = new Endpoints();
+  readonly #bodies = new Bodies();
+  readonly #clock: Clock;
   /** Subscriptions whose last attempt failed slowly. */
   readonly #slow = new WeakSet<SubscriptionRecord>();
+  readonly #limit: TimeLimit;
 
   constructor(agent: Dispatcher, defaultNames: DataVersion, clock: Clock) {
+    this.#limit = new TimeLimit(TOTAL_MS, clock);
+    this.#clock = clock;
     this.#agent = agent;
     this.#defaultNames = defaultNames;
-    this.#clock = clock;
   }
 
   /**
    * One attempt. 2xx settles the item, 410 says that the consumer is gone, some answers that it will never take it;
    * anything else, a time-out and a broken connection ask for another attempt. Never rejects.
    */
-  async post(record: SubscriptionRecord, item: Item, info: AttemptInfo, signal: AbortSignal): Promise<Outcome> {
-    const url = new URL(record.endpointUri);
-    const origin = this.#use(url.origin);
-    const giveBack = await origin.slots.take(record, signal);
+  async post(record: SubscriptionRecord, item: Item, info: AttemptInfo, halt: Halt): Promise<Outcome> {
+    const endpoint = this.#endpoints.of(record.endpointUri);
+    const origin = this.#use(endpoint.origin);
+    const giveBack = await origin.slots.take(record, halt.signal);
     let outcome: Outcome = { kind: 'stopped' };
     try {
-      if (giveBack !== undefined) outcome = await this.#send(url, record, item, info, signal);
+      if (giveBack !== undefined) outcome = await this.#send(endpoint, record, item, info, halt);
       return outcome;
     } finally {
       const { kind } = outcome;
       giveBack?.(kind === 'failed' || kind === 'stopped' ? kind : 'answered');
-      this.#leave(url.origin, origin);
+      this.#leave(endpoint.origin, origin);
     }
   }
 
-  async #send(
-    url: URL,
+  /** After the last attempt. */
+  close(): void {
+    this.#limit.close();
+  }
+
+  #send(
+    { origin, path }: Endpoint,
     record: SubscriptionRecord,
     { event, logged }: Item,
     { n, missed }: AttemptInfo,
-    signal: AbortSignal,
+    { running }: Halt,
   ): Promise<Outcome> {
-    const body = JSON.stringify(pushedEvent(event, record.dataVersion ?? this.#defaultNames));
-    const { limit, done } = limited(this.#clock, signal, TOTAL_MS);
-    try {
-      const {
-        statusCode,
-        headers,
-        body: answer,
-      } = await this.#agent.request({
-        origin: url.origin,
-        path: `${url.pathname}${url.search}`,
-        method: 'POST',
-        headers: {
-          'content-type': 'application/json',
-          'ptp-subscription-id': record.id,
-          'ptp-sequence': event.sequence,
-          'ptp-attempt': String(n),
-          ...(logged === undefined && { 'ptp-initial': 'true' }),
-          ...(missed !== 0 && { 'ptp-missed-events': String(missed) }),
-          traceparent: event.traceparent,
-          ...signature(record.secret, { id: event.id, body }, this.#clock.now()),
-        },
-        body,
-        signal: limit,
+    const body = this.#bodies.of(event, record.dataVersion ?? this.#defaultNames);
+    const headers: Record<string, string> = {
+      'content-type': 'application/json',
+      'ptp-subscription-id': record.id,
+      'ptp-sequence': event.sequence,
+      'ptp-attempt': String(n),
+      traceparent: event.traceparent,
+    };
+    if (logged === undefined) headers['ptp-initial'] = 'true';
+    if (missed !== 0) headers['ptp-missed-events'] = String(missed);
+    if (record.secret !== undefined)
+      Object.assign(headers, signature(record.secret, { id: event.id, body }, Date.now()));
+    return new Promise((resolve) => {
+      const request = new Request((outcome) => {
+        running.delete(request);
+        this.#limit.end(request);
+        resolve(outcome);
       });
-      // The status decides; a body that breaks off or never ends is nobody's business.
-      await answer.dump({ limit: MAX_ANSWER_BYTES, signal: limit }).catch(() => {});
-      return outcomeOf(statusCode, headers['retry-after'], this.#clock.now());
-    } catch (err) {
-      if (signal.aborted) return { kind: 'stopped' };
-      return { kind: 'failed', reason: limit.aborted ? `no answer within ${TOTAL_MS} ms` : errorReason(err) };
-    } finally {
-      done();
-    }
+      running.add(request);
+      this.#limit.start(request);
+      request.send(this.#agent, { origin, path, method: 'POST', headers, body });
+    });
   }
 
   #use(name: string): { slots: OriginSlots; users: number } {
@@ -114,36 +100,4 @@ export class Poster {
     origin.users -= 1;
     if (origin.users === 0) this.#origins.delete(name);
   }
-}
-
-/** What an answer means for the event. */
-export function outcomeOf(statusCode: number, retryAfter: string | string[] | undefined, now: number): Outcome {
-  if (statusCode >= 200 && statusCode < 300) return { kind: 'settled' };
-  if (statusCode === 410) return { kind: 'gone' };
-  if (REFUSALS.has(statusCode)) return { kind: 'refused', reason: `answered ${statusCode}` };
-  const afterMs = retryAfterMs(retryAfter, now);
-  return { kind: 'failed', reason: `answered ${statusCode}`, ...(afterMs !== undefined && { afterMs }) };
-}
-
-/** A signal that aborts with another one or after a time. (AbortSignal.any keeps every child of a long-lived signal.) */
-export function limited(clock: Clock, signal: AbortSignal, ms: number): { limit: AbortSignal; done: () => void } {
-  const controller = new AbortController();
-  const abort = (): void => controller.abort();
-  const cancel = clock.wakeAt(clock.monotonic() + ms, abort);
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  return {
-    limit: controller.signal,
-    done: () => {
-      cancel();
-      signal.removeEventListener('abort', abort);
-    },
-  };
-}
-
-/** RFC 9110 §10.2.3: seconds or a date; at most a quarter of an hour is believed. */
-export function retryAfterMs(header: string | string[] | undefined, now: number): number | undefined {
-  if (typeof header !== 'string') return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - now;
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), LONGEST_RETRY_AFTER_MS);
 }

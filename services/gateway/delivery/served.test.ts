@@ -9,7 +9,7 @@ import { resumeAt, type Cursor, type SubscriptionCursor } from './cursor.js';
 import type { CurrentEvent } from './currentEvents.js';
 import type { Item } from './lane.js';
 import type { LoggedEvent, SubjectFilter } from './log.js';
-import type { Outcome } from './post.js';
+import type { Outcome } from './outcome.js';
 import { Ring } from './ring.js';
 import { Served, type Serving, type Target } from './served.js';
 
@@ -40,6 +40,7 @@ class World {
   targets: () => Promise<Target[]> = async () => [];
   /** Nodes that were asked for their state, and answers that are still due. */
   readonly asked: { node: string; answer: (current: CurrentEvent) => void }[] = [];
+  areNodesAhead = true;
   /** How often the cursor was told that states are owed. */
   owedNotes = 0;
   tailed = 0;
@@ -77,11 +78,24 @@ class World {
     attempt.answer(outcome);
   }
 
+  /** As after an answer of 410. */
+  async disable(): Promise<void> {
+    await this.#untilStopped(this.served.stop(0));
+  }
+
+  /** Subscribed or pinged again. */
+  async enable(): Promise<void> {
+    await this.disable();
+    this.served = new Served(record, this.served.cursor(this.position) ?? [this.position, {}], this.#serving());
+    this.served.sendStates('after');
+  }
+
   /** A node knows its events before the tail has brought them. */
   answerAsked(which: number, ok: boolean): void {
     const [asked] = this.asked.splice(which % Math.max(1, this.asked.length), 1);
     if (asked === undefined) return;
-    const newest = this.log.findLast(({ node, path }) => node === asked.node && path === PATH);
+    const known = this.areNodesAhead ? this.log : this.log.slice(0, this.tailed);
+    const newest = known.findLast(({ node, path }) => node === asked.node && path === PATH);
     if (!ok) asked.answer({ kind: 'silent' });
     else asked.answer(newest === undefined ? { kind: 'unknown' } : { kind: 'current', event: newest.event });
   }
@@ -166,7 +180,7 @@ class World {
         onAsk();
         return new Promise((resolve) => this.asked.push({ node, answer: resolve }));
       },
-      bury: async () => {},
+      bury: async (_record, item) => void this.taken.push(item),
       onEnd: () => {},
       targetsOf: () => this.targets(),
       onOwed: () => (this.owedNotes += 1),
@@ -214,7 +228,7 @@ type Step =
   | { do: 'publish'; node: string }
   | { do: 'publish other' | 'tail' | 'read' | 'reply' | 'advance' | 'restart' | 'save' | 'kill' }
   | { do: 'answer' | 'state'; which: number; ok: boolean }
-  | { do: 'ping' };
+  | { do: 'ping' | 'gone' | 'enable' | 'refuse' | 'wait' };
 
 const nodes = ['a', 'b', 'c', 'd'];
 const step = (kills: boolean): fc.Arbitrary<Step> =>
@@ -248,8 +262,13 @@ const stateStep: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-async function play(steps: Step[]): Promise<World> {
-  const world = new World();
+/** The same, over graceful restarts, with every kind of answer. */
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 12, arbitrary: stateStep },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('restart', 'gone', 'enable', 'refuse', 'wait') }) },
+);
+
+async function play(steps: Step[], world = new World()): Promise<World> {
   world.targets = async () => nodes.map((node) => ({ node, path: PATH }));
   let saved: Cursor = world.cursor();
   for (const one of steps) {
@@ -261,7 +280,11 @@ async function play(steps: Step[]): Promise<World> {
     else if (one.do === 'advance') world.clock.advance({ seconds: 40 });
     else if (one.do === 'answer')
       world.answer(one.which, one.ok ? { kind: 'settled' } : { kind: 'failed', reason: 'x' });
-    else if (one.do === 'ping') world.served.sendStates();
+    else if (one.do === 'ping') world.served.sendStates('after');
+    else if (one.do === 'gone') await world.disable();
+    else if (one.do === 'enable') await world.enable();
+    else if (one.do === 'refuse') world.answer(0, { kind: 'refused', reason: 'answered 422' });
+    else if (one.do === 'wait') world.answer(0, { kind: 'failed', reason: 'answered 429', afterMs: 5_000 });
     else if (one.do === 'state') world.answerAsked(one.which, one.ok);
     else if (one.do === 'save') saved = world.cursor();
     else if (one.do === 'kill') await world.restart(saved);
@@ -271,6 +294,7 @@ async function play(steps: Step[]): Promise<World> {
     }
     await turn();
   }
+  if (steps.some((one) => one.do === 'gone')) await world.enable();
   await world.settleAll();
   return world;
 }
@@ -312,9 +336,40 @@ describe('a served subscription', () => {
         }
         expect(world.served.openLanes).toBe(0);
       }),
-      { numRuns: 1_000 },
+      { numRuns: 500 },
     );
   }, 120_000);
+
+  it('is given every event before the state that it asked for again, over restarts and whatever its endpoint answers', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyStep, { minLength: 20, maxLength: 200, size: 'max' }), async (steps) => {
+        const world = new World();
+        world.areNodesAhead = false;
+        await play(steps, world);
+        for (const node of nodes) {
+          const events = world.taken.filter(({ logged }) => logged !== undefined);
+          expect(idsOf(events, node)).toEqual(wanted(world.log, node));
+          expect(disorderOf(sequencesOf(world.taken, node), wanted(world.log, node).length)).toBeUndefined();
+        }
+        expect(world.served.openLanes).toBe(0);
+      }),
+      { numRuns: 500 },
+    );
+  }, 120_000);
+
+  it('takes next to nothing when it rests', async () => {
+    const world = new World();
+    world.publish('a');
+    world.tail();
+    await turn();
+    expect(world.served.isResting).toBe(false);
+
+    world.answer(0, { kind: 'settled' });
+    await turn();
+
+    expect(world.served.isResting).toBe(true);
+    expect(world.cursor().subs).toEqual({});
+  });
 
   it('holds no more than its limit while the consumer is down, and gets everything when it is back', async () => {
     const world = new World();
@@ -370,9 +425,9 @@ describe('a served subscription', () => {
     world.targets = async () => [{ node: 'a', path: PATH }];
 
     await world.restart({ epoch: 'e', n: 1, stream: STREAM, tail: 20, subs: { s1: [5, {}] } });
-    await turn();
+    await world.settleAll();
 
-    expect(world.asked.map(({ node }) => node)).toEqual(['a']);
+    expect(sequencesOf(world.taken, 'a')).toEqual(['16', '17', '18', '19', '20', 's20']);
   });
 
   it('is sent the state of a resource whose events retention has taken while they were due', async () => {
@@ -400,7 +455,7 @@ describe('a served subscription', () => {
       if (questions < 3) throw new Error('the broker is away');
       return [{ node: 'a', path: PATH }];
     };
-    world.served.sendStates();
+    world.served.sendStates('first');
     await turn();
     expect(questions).toBe(1);
 
@@ -419,14 +474,14 @@ describe('a served subscription', () => {
       for (const { node, answer } of world.asked.splice(0)) answer({ kind: node === 'b' ? 'silent' : 'unknown' });
       await turn();
     };
-    world.served.sendStates();
+    world.served.sendStates('first');
     await answerAsked();
     for (let i = 0; i < 100; i += 1) {
       world.clock.advance({ seconds: 10 });
       await answerAsked();
     }
 
-    world.served.sendStates();
+    world.served.sendStates('first');
     await turn();
     world.publish('a');
     world.tail();
@@ -437,7 +492,7 @@ describe('a served subscription', () => {
 
   it('has the cursor saved when states become due, so that a kill does not forget them', () => {
     const world = new World();
-    world.served.sendStates();
+    world.served.sendStates('first');
     expect(world.owedNotes).toBe(1);
     expect(world.cursor().subs).toEqual({ s1: [0, {}, true] });
   });

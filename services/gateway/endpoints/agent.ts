@@ -45,41 +45,44 @@ subscribe('undici:client:sendHeaders', (message) => {
  * Redirects are not followed.
  * @param perOrigin connections to one origin at most
  */
-export function endpointAgent(
-  policy: EndpointPolicy,
-  perOrigin: number,
-  { resolve = lookup, onOpened, onReused }: AgentHooks = {},
-): Agent {
-  const agent = new Agent({
+export function endpointAgent(policy: EndpointPolicy, perOrigin: number, hooks: AgentHooks = {}): Agent {
+  return new Agent({
     connections: perOrigin,
     pipelining: 1,
     keepAliveTimeout: IDLE_MS,
     headersTimeout: 0,
     bodyTimeout: 0,
     maxHeaderSize: MAX_HEADER_BYTES,
-    factory: (origin, options: Pool.Options) => {
-      const judged = judgedLookup(targetOf(new URL(String(origin))), policy, resolve);
-      const connector = buildConnector({ timeout: CONNECT_MS, lookup: judged });
-      const connect: buildConnector.connector = (target, callback) =>
-        connector(target, (...result) => {
-          const [, socket] = result;
-          // On failure there is none, whatever the type says.
-          if (socket) {
-            connections.set(socket, { isUsed: false, onReused });
-            onOpened?.();
-          }
-          callback(...result);
-        });
-      return new Pool(origin, { ...options, connect });
-    },
+    factory: (origin, options: Pool.Options) =>
+      new Pool(origin, { ...options, connect: judgedConnector(new URL(String(origin)), policy, hooks) }),
   });
-  // A literal address is connected to without a look-up.
-  return agent.compose((dispatch) => (options, handler) => {
-    const url = new URL(String(options.origin));
-    const literal = literalAddress(url.hostname);
-    if (literal !== undefined) checkAddress(literal, targetOf(url), policy);
-    return dispatch(options, handler);
-  }) as Agent;
+}
+
+/** Connects to what the policy allows. A literal address is connected to without a look-up. */
+function judgedConnector(
+  origin: URL,
+  policy: EndpointPolicy,
+  { resolve = lookup, onOpened, onReused }: AgentHooks,
+): buildConnector.connector {
+  const target = targetOf(origin);
+  const connect = buildConnector({ timeout: CONNECT_MS, lookup: judgedLookup(target, policy, resolve) });
+  const literal = literalAddress(origin.hostname);
+  return (options, callback) => {
+    try {
+      if (literal !== undefined) checkAddress(literal, target, policy);
+    } catch (refused) {
+      return callback(refused as Error, null);
+    }
+    return connect(options, (...result) => {
+      const [, socket] = result;
+      // On failure there is none, whatever the type says.
+      if (socket) {
+        connections.set(socket, { isUsed: false, onReused });
+        onOpened?.();
+      }
+      callback(...result);
+    });
+  };
 }
 
 /** A look-up that fails when a single one of the addresses is forbidden. */

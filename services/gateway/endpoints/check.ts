@@ -16,7 +16,9 @@ export class EndpointCheckFailed extends Error {
  * with the reason, EndpointRefused when the policy forbids its address. What the endpoint says is not passed on.
  */
 export async function checkEndpoint(agent: Dispatcher, url: URL): Promise<void> {
-  const limit = AbortSignal.timeout(CHECK_MS);
+  // Not AbortSignal.timeout: its timer and what hangs on it would stay until the time is over, thousands of them.
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), CHECK_MS);
   let statusCode: number;
   try {
     const answer = await agent.request({
@@ -24,14 +26,16 @@ export async function checkEndpoint(agent: Dispatcher, url: URL): Promise<void> 
       path: `${url.pathname}${url.search}`,
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      signal: limit,
+      signal: limit.signal,
     });
-    await answer.body.dump({ limit: 4_096, signal: limit });
+    await answer.body.dump({ limit: 4_096, signal: limit.signal });
     statusCode = answer.statusCode;
   } catch (err) {
     if (err instanceof EndpointRefused) throw err;
-    const reason = limit.aborted ? `no answer within ${CHECK_MS} ms` : errorReason(err);
+    const reason = limit.signal.aborted ? `no answer within ${CHECK_MS} ms` : errorReason(err);
     throw failed(url, reason, err);
+  } finally {
+    clearTimeout(timer);
   }
   if (statusCode < 200 || statusCode >= 300) throw failed(url, `it answered ${statusCode}`);
 }

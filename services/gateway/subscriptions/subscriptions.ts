@@ -96,7 +96,8 @@ export class Subscriptions {
     return this.#oneAtATime(id, async () => {
       const existing = this.#records.get(id);
       const record = existing === undefined ? await this.#add(id, request) : await this.#renew(existing, request);
-      if (this.#deps.sendsInitialStates) this.#deps.engine.deliverer.sendStates(id);
+      if (this.#deps.sendsInitialStates)
+        this.#deps.engine.deliverer.sendStates(id, existing === undefined ? 'first' : 'after');
       return record;
     });
   }
@@ -107,7 +108,7 @@ export class Subscriptions {
       const record = this.get(id);
       if (record.disabledAt !== undefined)
         await this.#renew(record, { dataVersion: record.dataVersion, secret: record.secret });
-      this.#deps.engine.deliverer.sendStates(id);
+      this.#deps.engine.deliverer.sendStates(id, 'after');
     });
   }
 
@@ -183,7 +184,7 @@ export class Subscriptions {
     this.#quota.add(record.owner);
     this.#records.set(record.id, record);
     engine.add(record, [record.stream === engine.tail.stream ? record.start : 0, {}]);
-    if (sendsInitialStates) engine.deliverer.sendStates(record.id);
+    if (sendsInitialStates) engine.deliverer.sendStates(record.id, 'first');
   }
 
   async #follow(record: SubscriptionRecord): Promise<void> {
