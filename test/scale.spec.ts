@@ -44,26 +44,37 @@ describe(`${SUBSCRIPTIONS} subscriptions`, () => {
 
   it('are made, loaded again after a restart, served and deleted, each once', async () => {
     const port = await freePort();
-    const vars = { INITIAL_NOTIFICATION: 'false', MAX_SUBSCRIPTIONS_PER_CALLER: '20000', API_RATE: '100000' };
-    gateway = await spawnGateway(broker.url, port, vars);
-    const { api } = gateway;
-    const baseKb = residentKb(gateway.pid);
+    // V8's young generation grows to 48 MB with the first work of any kind: held small, it is not what is measured.
+    const vars = {
+      INITIAL_NOTIFICATION: 'false',
+      MAX_SUBSCRIPTIONS_PER_CALLER: '20000',
+      API_RATE: '100000',
+      NODE_OPTIONS: '--max-semi-space-size=2',
+    };
+    const start = async (): Promise<Awaited<ReturnType<typeof spawnGateway>>> => {
+      await gateway?.kill('SIGTERM');
+      return (gateway = await spawnGateway(broker.url, port, vars));
+    };
+    const { api } = await start();
     const list = async (): Promise<{ id: string }[]> =>
       (await fetch(`${api}/subscriptions`)).json() as Promise<{ id: string }[]>;
+    const subscribeSome = (from: number, count: number): Promise<number> =>
+      forAll(count, async (i) => {
+        const answer = await subscribe(api, `/cluster/node/n${from + i}${LOCK_STATE}`, consumer.url);
+        if (answer.status !== 201) throw new Error(`${answer.status}: ${await answer.text()}`);
+        await answer.arrayBuffer();
+      });
 
-    const subscribeMs = await forAll(SUBSCRIPTIONS, async (i) => {
-      const answer = await subscribe(api, `/cluster/node/n${i}${LOCK_STATE}`, consumer.url);
-      if (answer.status !== 201) throw new Error(`${answer.status}: ${await answer.text()}`);
-      await answer.arrayBuffer();
-    });
+    const half = SUBSCRIPTIONS / 2;
+    const firstMs = await subscribeSome(0, half);
+    const halfKb = residentKb((await start()).pid);
+    const secondMs = await subscribeSome(half, half);
     expect(await list()).toHaveLength(SUBSCRIPTIONS);
-    const fullKb = residentKb(gateway.pid);
 
-    await gateway.kill('SIGTERM');
     const restartedMs = performance.now();
-    gateway = await spawnGateway(broker.url, port, vars);
+    const { pid } = await start();
     const restartMs = Math.round(performance.now() - restartedMs);
-    const afterRestartKb = residentKb(gateway.pid);
+    const fullKb = residentKb(pid);
     const subscriptions = await list();
     expect(new Set(subscriptions.map(({ id }) => id)).size).toBe(SUBSCRIPTIONS);
 
@@ -78,11 +89,12 @@ describe(`${SUBSCRIPTIONS} subscriptions`, () => {
     const deleteMs = Math.round(performance.now() - deletedMs);
     expect(await deleted.json()).toEqual({ status: 'deleted all subscriptions' });
     expect(await list()).toEqual([]);
-    await gateway.kill('SIGTERM');
+    await gateway?.kill('SIGTERM');
 
-    const perSubscription = (kb: number): number => Math.round(((kb - baseKb) * 1024) / SUBSCRIPTIONS);
+    // Of a gateway that has loaded them all, beside one that has loaded half.
+    const bytesEach = Math.round(((fullKb - halfKb) * 1024) / half);
     process.stdout.write(
-      `scale: ${JSON.stringify({ subscribeMs, restartMs, deleteMs, baseKb, bytesEach: perSubscription(fullKb), bytesEachAfterRestart: perSubscription(afterRestartKb) })}\n`,
+      `scale: ${JSON.stringify({ subscribeMs: firstMs + secondMs, restartMs, deleteMs, halfKb, fullKb, bytesEach })}\n`,
     );
   }, 180_000);
 });

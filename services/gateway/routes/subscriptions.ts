@@ -7,7 +7,12 @@ import { keyOf } from '../endpoints/sign.js';
 import { ownOf } from '../subscriptions/ownership.js';
 import { DATA_VERSIONS, type DataVersion, type SubscriptionRecord } from '../subscriptions/record.js';
 import { parseResource } from '../subscriptions/resource.js';
-import { Unavailable, type SubscribeRequest, type Subscriptions } from '../subscriptions/subscriptions.js';
+import {
+  Unavailable,
+  UnknownSubscription,
+  type SubscribeRequest,
+  type Subscriptions,
+} from '../subscriptions/subscriptions.js';
 import { readJsonObject } from './body.js';
 import { callerOf, needs, wantsAll } from './access.js';
 import { endpointName, missing, readEndpoint, readResource, readText, usesV2Names } from './fields.js';
@@ -15,6 +20,8 @@ import { locationOf } from './location.js';
 import { Problem } from './problems.js';
 
 const MAX_SECRET = 128;
+/** Deletions of one request that wait for the broker at a time. */
+const DELETED_AT_ONCE = 64;
 
 export interface SubscriptionRoutesDeps {
   /** Throws Unavailable until they are loaded. */
@@ -69,7 +76,7 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): Router {
 
   router.delete('/subscriptions', needs('subscriber'), async (ctx) => {
     const records = await ownOrAll(ctx);
-    await Promise.all(records.map(({ id }) => subscriptions().delete(id)));
+    await deleteAll(subscriptions(), records);
     ctx.body = { status: 'deleted all subscriptions' };
   });
 
@@ -100,6 +107,20 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): Router {
     locationOf(ctx, deps.publicUrl, `subscriptions/${id}`);
 
   return router;
+}
+
+/** So many at a time that the broker has answered each long before its time-out. */
+async function deleteAll(subscriptions: Subscriptions, records: readonly SubscriptionRecord[]): Promise<void> {
+  const left = records.values();
+  const deleteNext = async (): Promise<void> => {
+    for (const { id } of left) {
+      await subscriptions.delete(id).catch((err: unknown) => {
+        // Somebody else was faster.
+        if (!(err instanceof UnknownSubscription)) throw err;
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: DELETED_AT_ONCE }, deleteNext));
 }
 
 function readRequest(

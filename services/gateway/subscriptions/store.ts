@@ -30,9 +30,14 @@ export class SubscriptionStore {
     const where = { name: bus.buckets.subscriptions, keys: `${this.#scope}.>` };
     const { values, unreadable, created } = await readBucket<unknown>(this.#bucket, this.#jsm, where);
     const records: SubscriptionRecord[] = [];
+    const shared = new Map<string, string>();
     for (const [key, value] of values) {
-      if (isRecord(value) && key === this.#key(value.id)) records.push(value);
-      else unreadable.push(key);
+      if (isRecord(value) && key === this.#key(value.id)) {
+        shareTexts(value, shared);
+        records.push(value);
+      } else {
+        unreadable.push(key);
+      }
     }
     return { records, unreadable, bucket: created };
   }
@@ -61,4 +66,17 @@ export class SubscriptionStore {
   #key(id: string): string {
     return `${this.#scope}.${id}`;
   }
+}
+
+/** Thousands of records say the same in some places; one copy of each text is enough. */
+function shareTexts(record: SubscriptionRecord, shared: Map<string, string>): void {
+  const one = (text: string): string => {
+    const known = shared.get(text) ?? text;
+    shared.set(text, known);
+    return known;
+  };
+  record.owner = one(record.owner);
+  record.stream = one(record.stream);
+  record.endpointUri = one(record.endpointUri);
+  record.filter.path = one(record.filter.path);
 }
