@@ -14,7 +14,7 @@ const RUNS = 5;
 const EVENTS = 100;
 /** The first ones after the others have been subscribed: while nothing is known of them yet. */
 const ONSET_EVENTS = 20;
-const EVENT_MS = 100;
+const EVENT_MS = 200;
 /** Of a delivery's way, the greatest that counts as as good as alone. */
 const AIM = 2;
 

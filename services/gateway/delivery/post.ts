@@ -29,9 +29,9 @@ export class Poster {
 
   constructor(agent: Dispatcher, defaultNames: DataVersion, clock: Clock) {
     this.#limit = new TimeLimit(TOTAL_MS, clock);
+    this.#clock = clock;
     this.#agent = agent;
     this.#defaultNames = defaultNames;
-    this.#clock = clock;
   }
 
   /**

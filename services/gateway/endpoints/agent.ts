@@ -45,23 +45,7 @@ subscribe('undici:client:sendHeaders', (message) => {
  * Redirects are not followed.
  * @param perOrigin connections to one origin at most
  */
-export function endpointAgent(
-  policy: EndpointPolicy,
-  perOrigin: number,
-  { resolve = lookup, onOpened, onReused }: AgentHooks = {},
-): Agent {
-  const noted = (connect: buildConnector.connector): buildConnector.connector => {
-    return (options, callback) =>
-      connect(options, (...result) => {
-        const [, socket] = result;
-        // On failure there is none, whatever the type says.
-        if (socket) {
-          connections.set(socket, { isUsed: false, onReused });
-          onOpened?.();
-        }
-        callback(...result);
-      });
-  };
+export function endpointAgent(policy: EndpointPolicy, perOrigin: number, hooks: AgentHooks = {}): Agent {
   return new Agent({
     connections: perOrigin,
     pipelining: 1,
@@ -70,12 +54,16 @@ export function endpointAgent(
     bodyTimeout: 0,
     maxHeaderSize: MAX_HEADER_BYTES,
     factory: (origin, options: Pool.Options) =>
-      new Pool(origin, { ...options, connect: noted(judgedConnector(new URL(String(origin)), policy, resolve)) }),
+      new Pool(origin, { ...options, connect: judgedConnector(new URL(String(origin)), policy, hooks) }),
   });
 }
 
 /** Connects to what the policy allows. A literal address is connected to without a look-up. */
-function judgedConnector(origin: URL, policy: EndpointPolicy, resolve: Resolve): buildConnector.connector {
+function judgedConnector(
+  origin: URL,
+  policy: EndpointPolicy,
+  { resolve = lookup, onOpened, onReused }: AgentHooks,
+): buildConnector.connector {
   const target = targetOf(origin);
   const connect = buildConnector({ timeout: CONNECT_MS, lookup: judgedLookup(target, policy, resolve) });
   const literal = literalAddress(origin.hostname);
@@ -85,7 +73,15 @@ function judgedConnector(origin: URL, policy: EndpointPolicy, resolve: Resolve):
     } catch (refused) {
       return callback(refused as Error, null);
     }
-    return connect(options, callback);
+    return connect(options, (...result) => {
+      const [, socket] = result;
+      // On failure there is none, whatever the type says.
+      if (socket) {
+        connections.set(socket, { isUsed: false, onReused });
+        onOpened?.();
+      }
+      callback(...result);
+    });
   };
 }
 

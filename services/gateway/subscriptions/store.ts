@@ -30,12 +30,15 @@ export class SubscriptionStore {
     const where = { name: bus.buckets.subscriptions, keys: `${this.#scope}.>` };
     const { values, unreadable, created } = await readBucket<unknown>(this.#bucket, this.#jsm, where);
     const records: SubscriptionRecord[] = [];
-    for (const [key, value] of values) {
-      if (isRecord(value) && key === this.#key(value.id)) records.push(value);
-      else unreadable.push(key);
-    }
     const shared = new Map<string, string>();
-    for (const record of records) shareTexts(record, shared);
+    for (const [key, value] of values) {
+      if (isRecord(value) && key === this.#key(value.id)) {
+        shareTexts(value, shared);
+        records.push(value);
+      } else {
+        unreadable.push(key);
+      }
+    }
     return { records, unreadable, bucket: created };
   }
 

@@ -33,6 +33,9 @@ export interface SubscribeRequest {
   caller: Caller;
 }
 
+/** Differences that wait for the broker at a time: so few that it answers each long before its time-out. */
+const COMPARED_AT_ONCE = 64;
+
 interface Deps {
   log: Logger;
   scope: string;
@@ -171,12 +174,15 @@ export class Subscriptions {
   /** Each in its turn; one that we change before its turn has come is left to the next comparison. */
   async #each(some: SubscriptionRecord[], change: (record: SubscriptionRecord) => Promise<void> | void): Promise<void> {
     const known = new Map(some.map(({ id }) => [id, this.#records.get(id)]));
-    const changes = some.map((record) =>
-      this.#oneAtATime(record.id, async () => {
-        if (this.#records.get(record.id) === known.get(record.id)) await change(record);
-      }),
-    );
-    await Promise.all(changes);
+    const left = some.values();
+    const changeNext = async (): Promise<void> => {
+      for (const record of left) {
+        await this.#oneAtATime(record.id, async () => {
+          if (this.#records.get(record.id) === known.get(record.id)) await change(record);
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: COMPARED_AT_ONCE }, changeNext));
   }
 
   /** Serves one that somebody else stored. */
