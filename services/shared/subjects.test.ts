@@ -1,10 +1,17 @@
-import { BadName, eventSubject, nodeOfToken, nodeToken, resourceOfSubject } from './subjects.js';
+import { BadName, canarySubject, eventSubject, nodeOfToken, nodeToken, resourceOfSubject } from './subjects.js';
 
 describe('subjects', () => {
   it('maps a node and a resource to one subject and back', () => {
     const subject = eventSubject('compute-1.example.com', '/sync/ptp-status/lock-state');
     expect(subject).toBe('ptp.events.compute-1_example_com.sync.ptp-status.lock-state');
     expect(resourceOfSubject(subject)).toEqual({ node: 'compute-1.example.com', path: '/sync/ptp-status/lock-state' });
+  });
+
+  it('maps the canaries of a node to it and back', () => {
+    const subject = canarySubject('compute-1.example.com');
+    expect(subject).toBe('ptp.canary.compute-1_example_com');
+    expect(resourceOfSubject(subject)).toEqual({ node: 'compute-1.example.com', path: '/canary' });
+    expect(() => resourceOfSubject('ptp.canary')).toThrow(BadName);
   });
 
   it('maps different nodes to different tokens', () => {
