@@ -57,7 +57,11 @@ describe('the trace memory', () => {
 
     for (let n = 0; n < 4_500; n += 1)
       memory.add(
-        spanOf({ traceId: `ab${String(Math.floor((n * 2 ** 32) / 4_500).toString(16)).padStart(30, '0')}` }),
+        spanOf({
+          traceId: `ab${Math.floor((n * 2 ** 32) / 4_500)
+            .toString(16)
+            .padStart(30, '0')}`,
+        }),
         80_000,
       );
     memory.judge(90_000);
