@@ -88,11 +88,15 @@ export class TraceMemory {
     this.#grow(trace, span.bytes);
     this.#index(trace, eventIdOf(span));
     trace.verdict = undefined;
+    if (this.#bytes > this.#limits.bytes) this.#makeRoom();
+    return this.#traces.has(trace.id) ? 'received' : 'dropped';
+  }
+
+  #makeRoom(): void {
     for (const oldest of this.#traces.values()) {
-      if (this.#bytes <= this.#limits.bytes) break;
+      if (this.#bytes <= this.#limits.bytes) return;
       this.#remove(oldest, 'evicted');
     }
-    return this.#traces.has(trace.id) ? 'received' : 'dropped';
   }
 
   /** Judges the traces whose time has come. */

@@ -1,7 +1,7 @@
 import protobuf from 'protobufjs/light.js';
 import { otlp } from '../../shared/contract/otlp.js';
 import { decodeRequest, Malformed, type Decoded, type Leaves } from '../core/decode.js';
-import { weigh } from './weigh.js';
+import { weighJson, weighProtobuf } from './weigh.js';
 
 const { Reader, Root, util } = protobuf;
 
@@ -40,9 +40,6 @@ export function encodingOf(contentType: string): Encoding | undefined {
   const [mediaType = ''] = contentType.split(';', 1);
   return [jsonEncoding, protobufEncoding].find((encoding) => encoding.contentType === mediaType.trim().toLowerCase());
 }
-
-/** Messages in one request, at most: an empty one has two bytes there, and a hundred and fifty in memory. */
-const MAX_MESSAGES = 250_000;
 
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 const isSafe = (value: bigint): boolean => value <= SAFE && value >= -SAFE;
@@ -86,6 +83,7 @@ const notZero = (id: string): string | undefined => (/^0+$/.test(id) ? undefined
 export const jsonEncoding: Encoding = {
   contentType: 'application/json',
   decode(body) {
+    weighJson(body);
     let request: unknown;
     try {
       request = JSON.parse(body.toString());
@@ -129,7 +127,7 @@ export const protobufEncoding: Encoding = {
   decode(body) {
     let request: protobuf.Message;
     try {
-      weigh(requestType, body, MAX_MESSAGES);
+      weighProtobuf(requestType, body);
       const reader = Reader.create(body);
       reader.discardUnknown = true;
       request = requestType.decode(reader);
