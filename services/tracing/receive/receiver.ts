@@ -5,7 +5,7 @@ import type { Clock } from '../../shared/clock.js';
 import type { Logger } from '../../shared/log.js';
 import { Malformed } from '../core/decode.js';
 import type { Span } from '../core/span.js';
-import { Bodies } from './body.js';
+import { Bodies, drain } from './body.js';
 import { encodingOf, jsonEncoding, type Encoding, type Export, type PartialSuccess } from './encoding.js';
 import { Refused, RPC_CODES } from './refused.js';
 
@@ -48,6 +48,7 @@ export function createReceiver({ log, clock, take, forward, count }: ReceiverDep
   app.use(async (ctx, next) => {
     await next();
     count.request(ctx.status);
+    drain(ctx.req);
   });
   app.use(errors(log));
   app.use(router.routes());
