@@ -11,6 +11,19 @@ const megabytes = Number(process.env['STRESS_MEGABYTES'] ?? 100);
 /** Resident memory: Node itself takes 60, the traces' 64 are estimated, and the rest is what V8 has not collected yet. */
 const RSS_LIMIT = 400 * MiB;
 
+/** So much of a request as has come. */
+const cut = (whole: Buffer) => fc.nat(whole.length).map((end) => whole.subarray(0, end));
+
+/** A request in JSON with so many equal members where spans are expected. */
+const withMembers = (unit: string, count: number): string =>
+  `{"resourceSpans":[{"scopeSpans":[{"spans":[${unit.repeat(count)}0]}]}]}`;
+
+const HEAD = 'POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
+/** A chunk of a chunked body. */
+const block = (bytes: number): string => `${bytes.toString(16)}\r\n${' '.repeat(bytes)}\r\n`;
+/** The status of what was answered so far; empty when nothing was. */
+const statusOf = ({ answer }: { answer: () => string }): string => answer().slice(9, 12);
+
 describe('a tracing service', () => {
   let tracing: TracingProcess;
 
@@ -41,7 +54,6 @@ describe('a tracing service', () => {
   it('answers garbage with the right status, in bounded memory', async () => {
     const json = Buffer.from(JSON.stringify(otlpRequest(deliverySpans().collector)));
     const protobuf = toProtobuf(otlpRequest(deliverySpans().gateway));
-    const cut = (whole: Buffer) => fc.nat(whole.length).map((end) => whole.subarray(0, end));
     const garbage = fc.oneof(
       fc.uint8Array({ maxLength: 2_000 }).map((bytes) => Buffer.from(bytes)),
       fc.json().map((text) => Buffer.from(text)),
@@ -68,13 +80,11 @@ describe('a tracing service', () => {
   });
 
   it('is not blown up by what is small on its way', async () => {
-    const spans = (unit: string, count: number): string =>
-      `{"resourceSpans":[{"scopeSpans":[{"spans":[${unit.repeat(count)}0]}]}]}`;
     const emptySpan = { resourceSpans: [{ scopeSpans: [{ spans: Array.from({ length: 240_000 }, () => ({})) }] }] };
     const bombs: [status: number, body: Buffer | string, headers?: Record<string, string>][] = [
-      [200, spans('{},', 240_000)],
-      [200, spans('[],', 240_000)],
-      [400, spans('{},', 1_300_000)],
+      [200, withMembers('{},', 240_000)],
+      [200, withMembers('[],', 240_000)],
+      [400, withMembers('{},', 1_300_000)],
       [400, '['.repeat(4 * MiB)],
       [200, `{"new":[${'"x",'.repeat(MiB - 10)}0]}`],
       [200, toProtobuf(emptySpan), { 'content-type': 'application/x-protobuf' }],
@@ -98,8 +108,6 @@ describe('a tracing service', () => {
       sockets.push(socket);
       return { socket, answer: () => text };
     };
-    const HEAD = 'POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
-    const block = (bytes: number): string => `${bytes.toString(16)}\r\n${' '.repeat(bytes)}\r\n`;
     const headless = Array.from({ length: 100 }, () => open(HEAD));
     const stalled = Array.from({ length: 100 }, () =>
       open(`${HEAD}transfer-encoding: chunked\r\n\r\n${block(200_000)}`),
@@ -113,15 +121,14 @@ describe('a tracing service', () => {
       more();
     }
     try {
-      const status = ({ answer }: { answer: () => string }): string => answer().slice(9, 12);
-      await eventually(() => endless.every((one) => status(one) !== ''));
-      for (const one of endless) expect(['408', '413', '503']).toContain(status(one));
+      await eventually(() => endless.every((one) => statusOf(one) !== ''));
+      for (const one of endless) expect(['408', '413', '503']).toContain(statusOf(one));
       // Who goes on and on is cut off.
       await eventually(() => endless.every(({ socket }) => socket.closed));
       await eventually(async () => (await postSpans(tracing.otlp, otlpRequest([otlpSpan()]))).status === 200);
       expect((await fetch(`${tracing.query}/`)).status).toBe(200);
-      for (const one of stalled) expect(['', '408', '503']).toContain(status(one));
-      await eventually(() => headless.every((one) => status(one) === '408'));
+      for (const one of stalled) expect(['', '408', '503']).toContain(statusOf(one));
+      await eventually(() => headless.every((one) => statusOf(one) === '408'));
       expect(tracing.memory().peak).toBeLessThan(RSS_LIMIT);
     } finally {
       for (const socket of sockets) socket.destroy();

@@ -9,6 +9,19 @@ interface Exported {
   resourceSpans: { scopeSpans: { spans: Record<string, unknown>[] }[] }[];
 }
 
+const fields = (name: string): SpanFields => ({
+  name,
+  kind: 'producer',
+  startMs: 1_700_000_000_000.25,
+  attributes: { 'messaging.system': 'nats' },
+});
+
+const counted = async (deps: ReturnType<typeof testDeps>): Promise<string> =>
+  (await deps.registry.metrics())
+    .split('\n')
+    .filter((line) => line.startsWith('ptp_spans_total'))
+    .join(' ');
+
 describe('tracing', () => {
   let sink: Server;
   let endpoint: string;
@@ -29,18 +42,6 @@ describe('tracing', () => {
     endpoint = `http://127.0.0.1:${(sink.address() as AddressInfo).port}`;
   });
   afterAll(() => new Promise((resolve) => sink.close(resolve)));
-
-  const fields = (name: string): SpanFields => ({
-    name,
-    kind: 'producer',
-    startMs: 1_700_000_000_000.25,
-    attributes: { 'messaging.system': 'nats' },
-  });
-  const counted = async (deps: ReturnType<typeof testDeps>): Promise<string> =>
-    (await deps.registry.metrics())
-      .split('\n')
-      .filter((line) => line.startsWith('ptp_spans_total'))
-      .join(' ');
 
   it('loads nothing and makes nothing without an endpoint', async () => {
     expect(await openTracing({ endpoint: undefined, perSecond: 1 }, 'test', testDeps())).toBeUndefined();
