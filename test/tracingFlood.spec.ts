@@ -9,7 +9,7 @@ import { metricOf, postSpans, spawnTracing, type TracingProcess } from './suppor
 const MiB = 1_024 * 1_024;
 const megabytes = Number(process.env['STRESS_MEGABYTES'] ?? 100);
 /** Resident memory: Node itself takes 60, the traces' 64 are estimated, and the rest is what V8 has not collected yet. */
-const RSS_LIMIT = 400 * MiB;
+const RSS_LIMIT = 512 * MiB;
 
 /** So much of a request as has come. */
 const cut = (whole: Buffer) => fc.nat(whole.length).map((end) => whole.subarray(0, end));
