@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { startBroker, type Broker } from './support/broker.js';
 import { startConsumer, type Consumer } from './support/consumer.js';
 import { eventually } from './support/eventually.js';
-import { startOtlpSink, type ExportedSpan, type OtlpSink } from './support/otlp.js';
+import { startOtlpSink, type ExportedSpan, type OtlpSink } from './support/otlpSink.js';
 import { startPublisher, type Publisher } from './support/publisher.js';
 import { listenForReceipts } from './support/receipts.js';
 import { startTestGateway, subscribe, type Gateway } from './support/services.js';

@@ -15,6 +15,7 @@ const fields = (name: string): SpanFields => ({
   startMs: 1_700_000_000_000.25,
   attributes: { 'messaging.system': 'nats' },
 });
+
 const counted = async (deps: ReturnType<typeof testDeps>): Promise<string> =>
   (await deps.registry.metrics())
     .split('\n')

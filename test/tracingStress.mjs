@@ -1,0 +1,13 @@
+// `npm run stress:tracing -- --megabytes N`: the tracing service fed with more spans than CI has time for.
+import { spawnSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+
+const { values } = parseArgs({ options: { megabytes: { type: 'string', default: '1024' } } });
+const megabytes = Number(values.megabytes);
+if (!(megabytes > 0)) {
+  process.stderr.write(`--megabytes must be a number above 0, got "${values.megabytes}"\n`);
+  process.exit(1);
+}
+const env = { ...process.env, STRESS_MEGABYTES: String(megabytes) };
+const { status } = spawnSync('npm', ['run', '-s', 'jest', '--', 'test/tracingFlood'], { env, stdio: 'inherit' });
+process.exit(status ?? 1);
