@@ -126,23 +126,22 @@ export class Nodes {
 
   /** 1 for the worst state of each resource and 0 for its other words, of nodes that are up. */
   states({ monotonic }: Instant): Sample[] {
-    return this.#remembered(monotonic)
-      .filter((node) => isUp(node, monotonic))
-      .flatMap(({ resources }) =>
-        [...resources.values()]
-          .filter(({ worst }) => worst !== undefined)
-          .flatMap(({ labels, worst }) => labels.map((one, i) => ({ labels: one, value: i === worst ? 1 : 0 }))),
-      );
+    const isOne = ({ worst }: Resource, i: number): number => (i === worst ? 1 : 0);
+    return samplesOf(
+      this.#remembered(monotonic),
+      isOne,
+      (node, { worst }) => isUp(node, monotonic) && worst !== undefined,
+    );
   }
 
   transitions({ monotonic }: Instant): Sample[] {
-    return this.#perWord(monotonic, ({ transitions }) => transitions);
+    return samplesOf(this.#remembered(monotonic), ({ transitions }, i) => transitions[i] ?? 0);
   }
 
   seconds({ monotonic }: Instant): Sample[] {
     const nodes = this.#remembered(monotonic);
     for (const node of nodes) countSeconds(node, monotonic);
-    return this.#perWord(monotonic, ({ seconds }) => seconds);
+    return samplesOf(nodes, ({ seconds }, i) => seconds[i] ?? 0);
   }
 
   /** 1 or 0; nothing of a node that is silent but was not asked for long enough. */
@@ -159,15 +158,6 @@ export class Nodes {
     return this.#remembered(monotonic)
       .filter(({ seenAt }) => seenAt !== undefined)
       .map(({ labels, seenAtMs }) => ({ labels, value: seenAtMs / 1_000 }));
-  }
-
-  #perWord(monotonic: number, values: (resource: Resource) => number[]): Sample[] {
-    return this.#remembered(monotonic).flatMap(({ resources }) =>
-      [...resources.values()].flatMap((resource) => {
-        const numbers = values(resource);
-        return resource.labels.map((labels, i) => ({ labels, value: numbers[i] ?? 0 }));
-      }),
-    );
   }
 
   /** Those whose value is still there are only passed over: should the collector come back, it need not write it again. */
@@ -201,6 +191,22 @@ export class Nodes {
     const left = [...this.#nodes].find(([, { notedAt }]) => monotonic - notedAt > this.#limits.forgetAfterMs);
     return left !== undefined && this.#nodes.delete(left[0]);
   }
+}
+
+/** A sample for each word of each resource, in plain loops: there are tens of thousands. */
+function samplesOf(
+  nodes: Node[],
+  valueOf: (resource: Resource, word: number) => number,
+  isShown: (node: Node, resource: Resource) => boolean = () => true,
+): Sample[] {
+  const samples: Sample[] = [];
+  for (const node of nodes) {
+    for (const resource of node.resources.values()) {
+      if (!isShown(node, resource)) continue;
+      for (const [i, labels] of resource.labels.entries()) samples.push({ labels, value: valueOf(resource, i) });
+    }
+  }
+  return samples;
 }
 
 const isUp = ({ seenAt }: Node, monotonic: number): boolean => seenAt !== undefined && monotonic - seenAt <= UP_MS;

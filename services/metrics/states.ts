@@ -1,9 +1,18 @@
-import { JetStreamApiCodes, JetStreamApiError, type JetStreamManager, type StreamInfo } from '@nats-io/jetstream';
+import {
+  JetStreamApiCodes,
+  JetStreamApiError,
+  type DirectMsgRequest,
+  type JetStreamManager,
+  type StreamInfo,
+} from '@nats-io/jetstream';
 import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node';
 import { bus } from '../shared/contract/bus.js';
 
 const STREAM = `KV_${bus.buckets.states}`;
 const PREFIX = `$KV.${bus.buckets.states}.`;
+
+/** Values that are asked for at the same time. */
+const AT_ONCE = 32;
 
 export interface StatesListener {
   onValue: (key: string, value: Uint8Array) => void;
@@ -42,8 +51,9 @@ export class States {
     const info = await this.#info();
     const created = info?.created ?? '';
     if (created !== this.#readTo.created) this.#readTo = { created, sequence: 0 };
-    if (info) await this.#readOn();
     const stored = new Set(Object.keys(info?.state.subjects ?? {}));
+    if (info && this.#readTo.sequence === 0) await this.#readAll([...stored], info.state.last_seq);
+    else if (info) await this.#readOn();
     for (const key of this.#listener.known()) {
       if (!stored.has(`${PREFIX}${key}`) && !this.#heard.has(key)) this.#listener.onErased(key);
     }
@@ -59,15 +69,28 @@ export class States {
     }
   }
 
+  async #readAll(subjects: string[], lastSequence: number): Promise<void> {
+    for (let i = 0; i < subjects.length; i += AT_ONCE) {
+      await Promise.all(subjects.slice(i, i + AT_ONCE).map((subject) => this.#read({ last_by_subj: subject })));
+    }
+    this.#readTo.sequence = lastSequence;
+  }
+
   /** A bucket is a stream that keeps the last message of each key: what has changed has a higher sequence. */
   async #readOn(): Promise<void> {
     for (;;) {
-      const query = { seq: this.#readTo.sequence + 1, next_by_subj: `${PREFIX}>` };
-      const message = await this.#jsm.direct.getMessage(STREAM, query);
-      if (message === null) return;
-      this.#readTo.sequence = message.seq;
-      this.#take(message.subject, message.data, message.header);
+      const sequence = await this.#read({ seq: this.#readTo.sequence + 1, next_by_subj: `${PREFIX}>` });
+      if (sequence === undefined) return;
+      this.#readTo.sequence = sequence;
     }
+  }
+
+  /** Its sequence; undefined: there is none. */
+  async #read(query: DirectMsgRequest): Promise<number | undefined> {
+    const message = await this.#jsm.direct.getMessage(STREAM, query);
+    if (message === null) return undefined;
+    this.#take(message.subject, message.data, message.header);
+    return message.seq;
   }
 
   #take(subject: string, value: Uint8Array, headers: MsgHdrs | undefined): void {
