@@ -1,6 +1,3 @@
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Svcm } from '@nats-io/services';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -9,19 +6,17 @@ import { systemClock } from '../services/shared/clock.js';
 import { bus } from '../services/shared/contract/bus.js';
 import { ensureStreams } from '../services/shared/streams.js';
 import { startBroker, type Broker } from './support/broker.js';
-import { endsWithTheTests } from './support/childProcess.js';
 import { NODE, NodeFiles, startTestCollector } from './support/collector.js';
 import { eventually } from './support/eventually.js';
 import {
   connectSpeaker,
-  metricsVars,
   scrape,
+  spawnMetrics,
   startTestMetrics,
   type Speaker,
   type TestMetrics,
 } from './support/metrics.js';
 import { startNode } from './support/node.js';
-import { freePort } from './support/ports.js';
 import { startPrometheus } from './support/prometheus.js';
 
 const LOCK = bus.resources.lockState.path;
@@ -251,29 +246,13 @@ describe('the metrics service', () => {
 describe('a metrics service as a process', () => {
   it('waits for the broker, says when it is ready, and ends with 0 on SIGTERM', async () => {
     await broker.kill();
-    const main = join(__dirname, '../dist/services/metrics/main.js');
-    if (!existsSync(main)) throw new Error(`${main} is not there: run npm run build first`);
-    const port = await freePort();
-    const env = {
-      PATH: process.env['PATH'],
-      ...metricsVars(broker.url),
-      METRICS_PORT: String(port),
-      LOG_LEVEL: 'silent',
-    };
-    const child = spawn(process.execPath, [main], { env, stdio: 'ignore' });
-    endsWithTheTests(child);
-    const url = `http://127.0.0.1:${port}`;
-    const status = async (path: string): Promise<number> => (await fetch(`${url}${path}`)).status;
-    await eventually(async () => (await status('/livez')) === 200);
-    expect(await status('/readyz')).toBe(503);
+    const service = await spawnMetrics(broker.url);
+    const readiness = async (): Promise<number> => (await fetch(`${service.url}/readyz`)).status;
+    expect(await readiness()).toBe(503);
     await broker.restart();
-    await eventually(async () => (await status('/readyz')) === 200);
-    expect((await scrape(url)).get('ptp_event_unconfirmed_total')).toBe(0);
-    const code = await new Promise((resolve) => {
-      child.once('exit', resolve);
-      child.kill('SIGTERM');
-    });
-    expect(code).toBe(0);
+    await eventually(async () => (await readiness()) === 200);
+    expect((await scrape(service.url)).get('ptp_event_unconfirmed_total')).toBe(0);
+    expect(await service.end('SIGTERM')).toBe(0);
   });
 });
 

@@ -78,7 +78,8 @@ export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader
   });
   await broker.flush();
 
-  const trouble = (what: string) => (err: unknown) => log.warn({ err }, what);
+  // Told once, however long it lasts.
+  const trouble = (what: string) => (err: unknown, isFirst: boolean) => isFirst && log.warn({ err }, what);
   const loops = [
     repeat(clock, { everyMs: ASK_MS, onFailure: trouble('cannot ask the collectors') }, async () => {
       presence.ask();
@@ -95,9 +96,9 @@ export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader
       clock,
       {
         everyMs: POLL_MS,
-        onFailure(err) {
+        onFailure(err, isFirst) {
           known.jetStream = NOTHING_KNOWN;
-          log.warn({ err }, 'cannot read what JetStream holds');
+          if (isFirst) log.warn({ err }, 'cannot read what JetStream holds');
         },
       },
       async () => {

@@ -7,26 +7,31 @@ export interface Repeated {
   stop: () => void;
 }
 
-/** Does `step` at once, and again `everyMs` after it ended; a failed one after `againMs`, which `onFailure` is told first. */
+/** Does `step` at once, and again `everyMs` after it ended; a failed one after `againMs`, which `onFailure` is told, and whether the one before had succeeded. */
 export function repeat(
   clock: Clock,
-  { everyMs, againMs = everyMs, onFailure }: { everyMs: number; againMs?: number; onFailure: (err: unknown) => void },
+  {
+    everyMs,
+    againMs = everyMs,
+    onFailure,
+  }: { everyMs: number; againMs?: number; onFailure: (err: unknown, isFirst: boolean) => void },
   step: () => Promise<void>,
 ): Repeated {
   let isStopped = false;
+  let isFailing = false;
   let waiting = new AbortController();
   void (async () => {
     while (!isStopped) {
       waiting = new AbortController();
       const { signal } = waiting;
-      const isDone = await step().then(
-        () => true,
-        (err: unknown) => {
-          if (!isStopped) onFailure(err);
-          return false;
-        },
-      );
-      if (!isStopped) await sleep(clock, isDone ? everyMs : againMs, signal);
+      try {
+        await step();
+        isFailing = false;
+      } catch (err) {
+        if (!isStopped) onFailure(err, !isFailing);
+        isFailing = true;
+      }
+      if (!isStopped) await sleep(clock, isFailing ? againMs : everyMs, signal);
     }
   })();
   return {

@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { startMetrics } from '../../services/metrics/app.js';
 import { readConfig } from '../../services/metrics/config.js';
@@ -5,7 +8,10 @@ import type { Clock } from '../../services/shared/clock.js';
 import { bus } from '../../services/shared/contract/bus.js';
 import type { GatewayReport, LatencyRecord } from '../../services/shared/messages.js';
 import { gatewaySubject, latencySubject } from '../../services/shared/subjects.js';
+import { endsWithTheTests } from './childProcess.js';
+import { eventually } from './eventually.js';
 import { FakeClock } from './fakeClock.js';
+import { freePort } from './ports.js';
 import { testDeps } from './services.js';
 
 export interface TestMetrics<C extends Clock = FakeClock> {
@@ -38,6 +44,35 @@ export async function startTestMetrics<C extends Clock = FakeClock>(
     clock,
     scrape: (name) => scrape(`http://127.0.0.1:${port}`, name),
     stop: () => deps.life.stop(),
+  };
+}
+
+export interface MetricsProcess {
+  /** `http://127.0.0.1:<port>` */
+  url: string;
+  pid: number;
+  /** Exit code, or null when the signal ended it. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+/** A metrics service as a process of its own; it lives, but waits for the broker where there is none. Needs `npm run build`. */
+export async function spawnMetrics(brokerUrl: string): Promise<MetricsProcess> {
+  const main = join(__dirname, '../../dist/services/metrics/main.js');
+  if (!existsSync(main)) throw new Error(`${main} is not there: run npm run build first`);
+  const port = await freePort();
+  const env = { PATH: process.env['PATH'], ...metricsVars(brokerUrl), METRICS_PORT: String(port), LOG_LEVEL: 'warn' };
+  const child = spawn(process.execPath, [main], { env, stdio: 'ignore' });
+  endsWithTheTests(child);
+  const url = `http://127.0.0.1:${port}`;
+  await eventually(async () => (await fetch(`${url}/livez`)).ok);
+  return {
+    url,
+    pid: child.pid ?? 0,
+    async end(signal) {
+      const gone = new Promise<number | null>((resolve) => child.once('exit', resolve));
+      child.kill(signal);
+      return gone;
+    },
   };
 }
 
