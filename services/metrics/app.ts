@@ -1,10 +1,10 @@
 import Koa from 'koa';
-import { Registry, type OpenMetricsContentType } from 'prom-client';
 import { connectBroker } from '../shared/broker.js';
 import { listen, operations } from '../shared/http.js';
 import type { Deps } from '../shared/service.js';
 import { joinBus } from './bus.js';
 import type { MetricsConfig } from './config.js';
+import { Exposition } from './exposition.js';
 import { declareMetrics } from './metrics.js';
 import { Nodes, type Instant } from './nodes.js';
 import { Scopes } from './scopes.js';
@@ -15,15 +15,14 @@ import { NOTHING_KNOWN } from './streams.js';
 export async function startMetrics(config: MetricsConfig, deps: Deps): Promise<{ port: number }> {
   const { log, life, registry, clock } = deps;
   const now = (): Instant => ({ now: clock.now(), monotonic: clock.monotonic() });
-  // Only this form of the text carries exemplars.
-  (registry as unknown as Registry<OpenMetricsContentType>).setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  const exposition = new Exposition(registry);
   const { records } = declareMetrics(registry);
-  const move = declareDeliveries(registry);
+  const move = declareDeliveries(registry, exposition);
   const known = { nodes: new Nodes(config), scopes: new Scopes(config), jetStream: NOTHING_KNOWN };
-  declareKnown(registry, { ...known, jetStream: () => known.jetStream, now });
+  declareKnown(exposition, { ...known, jetStream: () => known.jetStream, now });
 
   let isReady = false;
-  const operate = new Koa().use(operations(registry, () => isReady).routes()).callback();
+  const operate = new Koa().use(operations(exposition, () => isReady).routes()).callback();
   const http = await listen((request, response) => void operate(request, response), {
     port: config.metricsPort,
     host: config.listenHost,

@@ -1,7 +1,7 @@
 import { WeightedHistogram } from './histogram.js';
 
 const value = (histogram: WeightedHistogram, name: string, le?: string): number | undefined =>
-  histogram.samples().find(({ metricName, labels }) => metricName === name && labels['le'] === le)?.value;
+  histogram.samples().find((sample) => sample.name === name && sample.labels['le'] === le)?.value;
 
 describe('a weighted histogram', () => {
   it('counts an observation as often as it weighs, in the first bucket that holds it', () => {
@@ -16,13 +16,13 @@ describe('a weighted histogram', () => {
 
   it('keeps the newest exemplar of each bucket', () => {
     const histogram = new WeightedHistogram('x', [1]);
-    histogram.observe({}, 0.5, 1, { labelSet: { trace_id: 'a' }, timestamp: 1 });
-    histogram.observe({}, 0.6, 1, { labelSet: { trace_id: 'b' }, timestamp: 2 });
+    histogram.observe({}, 0.5, 1, { labels: { trace_id: 'a' }, timestampSeconds: 1 });
+    histogram.observe({}, 0.6, 1, { labels: { trace_id: 'b' }, timestampSeconds: 2 });
     histogram.observe({}, 0.7, 1);
-    histogram.observe({}, 2, 1, { labelSet: { trace_id: 'c' }, timestamp: 3 });
+    histogram.observe({}, 2, 1, { labels: { trace_id: 'c' }, timestampSeconds: 3 });
     expect(histogram.samples().map(({ exemplar }) => exemplar)).toEqual([
-      { labelSet: { trace_id: 'b' }, timestamp: 2, value: 0.6 },
-      { labelSet: { trace_id: 'c' }, timestamp: 3, value: 2 },
+      { labels: { trace_id: 'b' }, timestampSeconds: 2, value: 0.6 },
+      { labels: { trace_id: 'c' }, timestampSeconds: 3, value: 2 },
       undefined,
       undefined,
     ]);

@@ -1,11 +1,6 @@
 import type { Sample } from './sample.js';
 
-interface Exemplar {
-  labelSet: Record<string, string>;
-  value: number;
-  /** Seconds since 1970. */
-  timestamp: number;
-}
+type Exemplar = NonNullable<Sample['exemplar']>;
 
 interface Row {
   labels: Record<string, string>;
@@ -50,7 +45,7 @@ export class WeightedHistogram {
       const exemplar = exemplars[i];
       const le = canonical(this.#bounds[i]);
       return {
-        metricName: `${this.#name}_bucket`,
+        name: `${this.#name}_bucket`,
         labels: { ...labels, le },
         value: count,
         ...(exemplar && { exemplar }),
@@ -58,8 +53,8 @@ export class WeightedHistogram {
     });
     return [
       ...buckets,
-      { metricName: `${this.#name}_sum`, labels, value: sum },
-      { metricName: `${this.#name}_count`, labels, value: count },
+      { name: `${this.#name}_sum`, labels, value: sum },
+      { name: `${this.#name}_count`, labels, value: count },
     ];
   }
 

@@ -126,10 +126,9 @@ export class Nodes {
 
   /** 1 for the worst state of each resource and 0 for its other words, of nodes that are up. */
   states({ monotonic }: Instant): Sample[] {
-    const isOne = ({ worst }: Resource, i: number): number => (i === worst ? 1 : 0);
     return samplesOf(
       this.#remembered(monotonic),
-      isOne,
+      ({ worst }, i) => (i === worst ? 1 : 0),
       (node, { worst }) => isUp(node, monotonic) && worst !== undefined,
     );
   }

@@ -3,17 +3,18 @@ import { WeightedHistogram } from './histogram.js';
 import { HOPS, STAGES } from './latencyRecord.js';
 import type { Instant, Nodes } from './nodes.js';
 import type { Move } from './record.js';
-import { registerFamily, type Family, type Sample } from './sample.js';
+import type { Exposition } from './exposition.js';
+import type { Family, Sample } from './sample.js';
 import type { Scopes } from './scopes.js';
 import type { JetStreamFigures } from './streams.js';
 
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** The catalogue of deliveries: counted as records come in. Gives back what a move does. */
-export function declareDeliveries(registry: Registry): (move: Move, at: Instant) => void {
+export function declareDeliveries(registry: Registry, exposition: Exposition): (move: Move, at: Instant) => void {
   const histogram = (name: string, help: string): WeightedHistogram => {
     const made = new WeightedHistogram(name, BUCKETS);
-    registerFamily(registry, { name, help, type: 'histogram', samples: () => made.samples() });
+    exposition.add({ name, help, type: 'histogram', samples: () => made.samples() });
     return made;
   };
   const counter = (name: string, help: string, label?: string, values: readonly string[] = []): Counter => {
@@ -61,7 +62,8 @@ export function declareDeliveries(registry: Registry): (move: Move, at: Instant)
   return (move, at) => {
     if (move.kind === 'count') return counts[move.series].inc(move.labels, move.by);
     const { series, labels, seconds, times, traceId } = move;
-    const exemplar = traceId === undefined ? undefined : { labelSet: { trace_id: traceId }, timestamp: at.now / 1_000 };
+    const exemplar =
+      traceId === undefined ? undefined : { labels: { trace_id: traceId }, timestampSeconds: at.now / 1_000 };
     observed[series].observe(labels, seconds, times, exemplar);
   };
 }
@@ -74,9 +76,9 @@ export interface Known {
 }
 
 /** The catalogue of what is known now: made when it is scraped, and absent where it is not known. */
-export function declareKnown(registry: Registry, { nodes, scopes, jetStream, now }: Known): void {
+export function declareKnown(exposition: Exposition, { nodes, scopes, jetStream, now }: Known): void {
   const declare = (type: Family['type']) => (name: string, help: string, samples: (at: Instant) => Sample[]) =>
-    registerFamily(registry, { name, help, type, samples: () => samples(now()) });
+    exposition.add({ name, help, type, samples: () => samples(now()) });
   const gauge = declare('gauge');
   const counter = declare('counter');
 
