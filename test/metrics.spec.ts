@@ -122,7 +122,7 @@ describe('the metrics service', () => {
 
   it('follows a real collector: its states, its transitions, its end', async () => {
     const files = new NodeFiles();
-    const collector = await startTestCollector(broker.url, files);
+    const collector = await startTestCollector(broker.url, files, { clock: systemClock });
     try {
       const daemon = await collector.connect();
       await collector.feed(daemon, 'ptp4l[1.0]: [ptp4l.0.config] port 1: UNCALIBRATED to SLAVE on X', offset(3));
