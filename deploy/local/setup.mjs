@@ -5,4 +5,7 @@ import { checkNode } from './nodeVersion.mjs';
 checkNode();
 const { report } = await import('./cannotStart.mjs');
 const { prepare } = await import('./prepare.mjs');
-process.exitCode = await prepare(process.env, { needsBroker: true, needsPython: true }).then(() => 0, report);
+process.exitCode = await prepare(process.env, { needsBroker: true, needs: ['python3', 'prometheus'] }).then(
+  () => 0,
+  report,
+);

@@ -4,7 +4,6 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Router } from '@koa/router';
 import type { Middleware } from 'koa';
-import type { Registry } from 'prom-client';
 import { plainTarget } from './requestTarget.js';
 import { CannotStart } from './service.js';
 
@@ -110,11 +109,17 @@ function answerClientError(err: NodeJS.ErrnoException, socket: Duplex): void {
   );
 }
 
+/** A registry of prom-client, or what stands for one. */
+export interface Scraped {
+  contentType: string;
+  metrics: () => Promise<string>;
+}
+
 /**
  * `/metrics`, `/livez` and `/readyz`, which every service has.
  * @param guards what a request for the metrics passes first
  */
-export function operations(registry: Registry, isReady: () => boolean, guards: Middleware[] = []): Router {
+export function operations(registry: Scraped, isReady: () => boolean, guards: Middleware[] = []): Router {
   const router = new Router();
   router.get('/metrics', ...guards, async (ctx) => {
     ctx.type = registry.contentType;

@@ -1,0 +1,102 @@
+import {
+  JetStreamApiCodes,
+  JetStreamApiError,
+  type DirectMsgRequest,
+  type JetStreamManager,
+  type StreamInfo,
+} from '@nats-io/jetstream';
+import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node';
+import { bus } from '../shared/contract/bus.js';
+
+const STREAM = `KV_${bus.buckets.states}`;
+const PREFIX = `$KV.${bus.buckets.states}.`;
+
+/** Values that are asked for at the same time. */
+const AT_ONCE = 32;
+
+export interface StatesListener {
+  onValue: (key: string, value: Uint8Array) => void;
+  onErased: (key: string) => void;
+  /** The keys that have a value as far as the listener knows. */
+  known: () => string[];
+}
+
+/**
+ * The values of ptp_states: heard as they are written, and compared with the bucket now and then. So it does not matter for
+ * long what was missed, nor whether the bucket was made anew. No consumer is needed, hence none can be lost.
+ */
+export class States {
+  readonly #jsm: JetStreamManager;
+  readonly #listener: StatesListener;
+  /** Up to where the bucket that was created then has been read. */
+  #readTo = { created: '', sequence: 0 };
+  /** Keys heard of since the comparison began. */
+  readonly #heard = new Set<string>();
+
+  constructor(broker: NatsConnection, jsm: JetStreamManager, listener: StatesListener) {
+    this.#jsm = jsm;
+    this.#listener = listener;
+    broker.subscribe(`${PREFIX}>`, {
+      callback: (err, { subject, data, headers }) => {
+        if (err !== null) return;
+        this.#heard.add(subject.slice(PREFIX.length));
+        this.#take(subject, data, headers);
+      },
+    });
+  }
+
+  /** Reads what was written since the last time, and erases what is not there any more. Rejects when the broker is away. */
+  async compare(): Promise<void> {
+    this.#heard.clear();
+    const info = await this.#info();
+    const created = info?.created ?? '';
+    if (created !== this.#readTo.created) this.#readTo = { created, sequence: 0 };
+    const stored = new Set(Object.keys(info?.state.subjects ?? {}));
+    if (info && this.#readTo.sequence === 0) await this.#readAll([...stored], info.state.last_seq);
+    else if (info) await this.#readOn();
+    for (const key of this.#listener.known()) {
+      if (!stored.has(`${PREFIX}${key}`) && !this.#heard.has(key)) this.#listener.onErased(key);
+    }
+  }
+
+  /** The bucket and its keys; undefined while there is none: the first collector will make it. */
+  async #info(): Promise<StreamInfo | undefined> {
+    try {
+      return await this.#jsm.streams.info(STREAM, { subjects_filter: `${PREFIX}>` });
+    } catch (err) {
+      if (err instanceof JetStreamApiError && err.code === JetStreamApiCodes.StreamNotFound) return undefined;
+      throw err;
+    }
+  }
+
+  async #readAll(subjects: string[], lastSequence: number): Promise<void> {
+    for (let i = 0; i < subjects.length; i += AT_ONCE) {
+      await Promise.all(subjects.slice(i, i + AT_ONCE).map((subject) => this.#read({ last_by_subj: subject })));
+    }
+    this.#readTo.sequence = lastSequence;
+  }
+
+  /** A bucket is a stream that keeps the last message of each key: what has changed has a higher sequence. */
+  async #readOn(): Promise<void> {
+    for (;;) {
+      const sequence = await this.#read({ seq: this.#readTo.sequence + 1, next_by_subj: `${PREFIX}>` });
+      if (sequence === undefined) return;
+      this.#readTo.sequence = sequence;
+    }
+  }
+
+  /** Its sequence; undefined: there is none. */
+  async #read(query: DirectMsgRequest): Promise<number | undefined> {
+    const message = await this.#jsm.direct.getMessage(STREAM, query);
+    if (message === null) return undefined;
+    this.#take(message.subject, message.data, message.header);
+    return message.seq;
+  }
+
+  #take(subject: string, value: Uint8Array, headers: MsgHdrs | undefined): void {
+    const key = subject.slice(PREFIX.length);
+    const operation = headers?.get('KV-Operation') ?? '';
+    if (operation === 'DEL' || operation === 'PURGE') this.#listener.onErased(key);
+    else this.#listener.onValue(key, value);
+  }
+}
