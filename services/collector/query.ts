@@ -6,7 +6,6 @@ import type { CurrentState } from '../shared/messages.js';
 import { nodeToken, resourceOfSubject } from '../shared/subjects.js';
 import { RESOURCES, type Resource } from './state/view.js';
 
-export const SERVICE_NAME = 'ptp-collector';
 const SERVICE_VERSION = '1.0.0';
 const NOT_FOUND = 404;
 
@@ -22,7 +21,7 @@ export async function serveQueries(
   // The package brings types of a client of its own, which is another version of the same.
   const client = broker as unknown as ConstructorParameters<typeof Svcm>[0];
   const service = await new Svcm(client).add({
-    name: SERVICE_NAME,
+    name: bus.services.collector,
     version: SERVICE_VERSION,
     description: `PTP state of node ${nodeName}`,
     metadata: { node: nodeName },

@@ -1,0 +1,40 @@
+import Koa from 'koa';
+import { Registry, type OpenMetricsContentType } from 'prom-client';
+import { connectBroker } from '../shared/broker.js';
+import { listen, operations } from '../shared/http.js';
+import type { Deps } from '../shared/service.js';
+import { joinBus } from './bus.js';
+import type { MetricsConfig } from './config.js';
+import { declareMetrics } from './metrics.js';
+import { Nodes, type Instant } from './nodes.js';
+import { Scopes } from './scopes.js';
+import { declareDeliveries, declareKnown } from './series.js';
+import { NOTHING_KNOWN } from './streams.js';
+
+/** Starts the metrics service: messages of the bus in, series out. Resolves when it is ready. Throws CannotStart. */
+export async function startMetrics(config: MetricsConfig, deps: Deps): Promise<{ port: number }> {
+  const { log, life, registry, clock } = deps;
+  const now = (): Instant => ({ now: clock.now(), monotonic: clock.monotonic() });
+  // Only this form of the text carries exemplars.
+  (registry as unknown as Registry<OpenMetricsContentType>).setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  const { records } = declareMetrics(registry);
+  const move = declareDeliveries(registry);
+  const known = { nodes: new Nodes(config), scopes: new Scopes(config), jetStream: NOTHING_KNOWN };
+  declareKnown(registry, { ...known, jetStream: () => known.jetStream, now });
+
+  let isReady = false;
+  const operate = new Koa().use(operations(registry, () => isReady).routes()).callback();
+  const http = await listen((request, response) => void operate(request, response), {
+    port: config.metricsPort,
+    host: config.listenHost,
+    setting: 'METRICS_PORT',
+  });
+  life.onStop('metrics', () => http.close());
+
+  const broker = await connectBroker(config.broker, 'metrics', deps);
+  await joinBus(broker, deps, { known, move, count: (outcome) => records.inc({ outcome }), now });
+  life.onStop('readiness', () => (isReady = false));
+  isReady = true;
+  log.info({ port: http.port }, 'ready');
+  return { port: http.port };
+}

@@ -1,0 +1,140 @@
+import type { Msg } from '@nats-io/transport-node';
+import { jetStream, type NatsConnection } from '../shared/broker.js';
+import { bus } from '../shared/contract/bus.js';
+import { BadEvent, decodeEvent } from '../shared/event.js';
+import type { Deps } from '../shared/service.js';
+import { BadName, nodeOfToken, resourceAddress, resourceOfSubject } from '../shared/subjects.js';
+import { readLatencyRecord } from './latencyRecord.js';
+import { readNodeState, readTold } from './nodeState.js';
+import type { Instant, Nodes } from './nodes.js';
+import { Presence } from './presence.js';
+import { movesOf, type Move } from './record.js';
+import { repeat } from './repeat.js';
+import { readGatewayReport, type Scopes } from './scopes.js';
+import { States } from './states.js';
+import { NOTHING_KNOWN, readJetStream, type JetStreamFigures } from './streams.js';
+import { BadMessage } from './untrusted.js';
+
+/** Several services share the latency records: each record moves the series of one of them. */
+const QUEUE_GROUP = 'ptp-metrics';
+const ASK_MS = 10_000;
+const COMPARE_MS = 60_000;
+const COMPARE_AGAIN_MS = 5_000;
+const POLL_MS = 15_000;
+
+export interface Reader {
+  known: { nodes: Nodes; scopes: Scopes; jetStream: JetStreamFigures };
+  move: (move: Move, at: Instant) => void;
+  count: (outcome: 'used' | 'malformed' | 'too_many') => void;
+  now: () => Instant;
+}
+
+/** Hears everything that the series are made of. Nothing is published but questions. */
+export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader): Promise<void> {
+  const { log, life, clock } = deps;
+  const { known, move, now } = reader;
+  const { nodes, scopes } = known;
+  const { jsm } = await jetStream(broker);
+  const use = counting(reader, deps);
+  const subscribe = (subject: string, read: (message: Msg) => boolean, queue?: string): void => {
+    const callback = (err: Error | null, message: Msg): void =>
+      void (err === null && use(message.subject, () => read(message)));
+    broker.subscribe(subject, { callback, ...(queue !== undefined && { queue }) });
+  };
+
+  subscribe(
+    `${bus.subjects.latency}.>`,
+    ({ subject, data }) => {
+      const record = readLatencyRecord(data, nodeOfToken(lastToken(subject, bus.subjects.latency)));
+      for (const one of movesOf(record)) move(one, now());
+      return true;
+    },
+    QUEUE_GROUP,
+  );
+  subscribe(`${bus.subjects.gateways}.>`, ({ subject, data }) =>
+    scopes.heard(readGatewayReport(data, lastToken(subject, bus.subjects.gateways)), clock.monotonic()),
+  );
+  subscribe(`${bus.subjects.events}.>`, ({ subject, data, headers }) => {
+    const { node, path } = resourceOfSubject(subject);
+    const event = decodeEvent(data, resourceAddress(node, path));
+    const told = readTold(path, event, headers?.get(bus.headers.clock) ?? '');
+    if (told) nodes.told(node, path, told, now());
+    return true;
+  });
+  const states = new States(broker, jsm, {
+    onValue: (key, value) =>
+      use(key, () => {
+        const node = nodeOfToken(key);
+        return nodes.wrote(node, readNodeState(value, node), now());
+      }),
+    onErased: (key) => nodes.erased(key.replaceAll('_', '.'), now()),
+    known: () => nodes.written.map((node) => node.replaceAll('.', '_')),
+  });
+  const presence = new Presence(broker, (node) => {
+    use('an answer', () => {
+      if (node === undefined) throw new BadMessage('no answer of a collector');
+      return nodes.heard(node, now());
+    });
+  });
+  await broker.flush();
+
+  const trouble = (what: string) => (err: unknown) => log.warn({ err }, what);
+  const loops = [
+    repeat(clock, { everyMs: ASK_MS, onFailure: trouble('cannot ask the collectors') }, async () => {
+      nodes.askedSince ??= clock.monotonic();
+      presence.ask();
+      await broker.flush();
+    }),
+    repeat(
+      clock,
+      { everyMs: COMPARE_MS, againMs: COMPARE_AGAIN_MS, onFailure: trouble('cannot read the states') },
+      () => states.compare(),
+    ),
+    repeat(
+      clock,
+      {
+        everyMs: POLL_MS,
+        onFailure(err) {
+          known.jetStream = NOTHING_KNOWN;
+          log.warn({ err }, 'cannot read what JetStream holds');
+        },
+      },
+      async () => {
+        known.jetStream = await readJetStream(jsm, () => clock.now());
+      },
+    ),
+  ];
+  life.onStop('questions', () => loops.forEach(({ stop }) => stop()));
+  void (async () => {
+    for await (const { type } of broker.status()) {
+      if (type === 'disconnect') nodes.askedSince = undefined;
+      if (type === 'reconnect') loops.forEach(({ hurry }) => hurry());
+    }
+  })();
+}
+
+/** Reads one message and counts what became of it: garbage is passed over, and the first that is too much is told. */
+function counting({ count }: Reader, { log }: Deps): (what: string, read: () => boolean) => void {
+  let isFull = false;
+  return (what, read) => {
+    try {
+      const isUsed = read();
+      count(isUsed ? 'used' : 'too_many');
+      if (!isUsed && !isFull) {
+        isFull = true;
+        log.warn({ what }, 'more nodes or scopes than there may be, further ones are left out (MAX_NODES)');
+      }
+    } catch (err) {
+      if (!(err instanceof BadMessage || err instanceof BadEvent || err instanceof BadName)) throw err;
+      count('malformed');
+      log.debug({ err, what }, 'malformed message passed over');
+    }
+  };
+}
+
+/** The one token after the prefix. Throws BadMessage. */
+function lastToken(subject: string, prefix: string): string {
+  const token = subject.slice(prefix.length + 1);
+  if (token === '' || token.includes('.')) throw new BadMessage(`${subject} has not one token after ${prefix}`);
+  return token;
+}

@@ -1,0 +1,118 @@
+import type { GatewayReport } from '../shared/messages.js';
+import type { Sample } from './sample.js';
+import { BadMessage, readObject } from './untrusted.js';
+
+const MAX_BYTES = 4_096;
+/** A gateway reports every 5 s. */
+const ALIVE_MS = 15_000;
+/** With sidecars every pod is a scope of its own. */
+export const MAX_SCOPES = 5_000;
+const MAX_GATEWAYS = 64;
+
+const NUMBERS = [
+  'tailSequence',
+  'lastSequence',
+  'subscriptions',
+  'behind',
+  'oldestUndeliveredSeconds',
+  'nodes',
+  'cursorAgeSeconds',
+] as const;
+
+/** Reads a message of ptp.gateways.<scope>. Throws BadMessage. */
+export function readGatewayReport(bytes: Uint8Array, scope: string): GatewayReport {
+  const fields = readObject(bytes, MAX_BYTES);
+  const { gateway, isReading } = fields;
+  if (!/^[A-Za-z0-9_-]{1,128}$/.test(scope)) throw new BadMessage('its subject names no scope');
+  if (fields['scope'] !== scope) throw new BadMessage('the report is about another scope than its subject');
+  if (typeof gateway !== 'string' || gateway === '' || gateway.length > 128) throw new BadMessage('it has no gateway');
+  if (typeof isReading !== 'boolean') throw new BadMessage('isReading is neither true nor false');
+  const numbers = Object.fromEntries(NUMBERS.map((name) => [name, asAmount(fields[name], name)]));
+  return { scope, gateway, isReading, ...numbers } as GatewayReport;
+}
+
+function asAmount(value: unknown, what: string): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
+  throw new BadMessage(`${what} is no amount`);
+}
+
+interface Scope {
+  labels: { scope: string };
+  gateways: Map<string, { report: GatewayReport; at: number }>;
+  heardAt: number;
+}
+
+/** What the gateways of each scope report. A scope nobody reports for shows 0 gateways until it is forgotten. */
+export class Scopes {
+  readonly #forgetAfterMs: number;
+  readonly #scopes = new Map<string, Scope>();
+
+  constructor({ forgetAfterMs }: { forgetAfterMs: number }) {
+    this.#forgetAfterMs = forgetAfterMs;
+  }
+
+  /** False: there are too many scopes, or gateways of this one. */
+  heard(report: GatewayReport, at: number): boolean {
+    const { scope: name, gateway } = report;
+    const scope = this.#scopes.get(name) ?? { labels: { scope: name }, gateways: new Map(), heardAt: at };
+    if (!this.#scopes.has(name) && this.#scopes.size >= MAX_SCOPES && !this.#makeRoom(at)) return false;
+    dropSilent(scope, at);
+    if (!scope.gateways.has(gateway) && scope.gateways.size >= MAX_GATEWAYS) return false;
+    scope.gateways.set(gateway, { report, at });
+    scope.heardAt = at;
+    this.#scopes.set(name, scope);
+    return true;
+  }
+
+  alive(at: number): Sample[] {
+    return this.#counts(at, () => true);
+  }
+
+  reading(at: number): Sample[] {
+    return this.#counts(at, ({ isReading }) => isReading);
+  }
+
+  /** The sum over the gateways that are alive; nothing where there are none. */
+  sum(at: number, figure: (report: GatewayReport) => number): Sample[] {
+    return this.#figures(at, (reports) => reports.reduce((total, report) => total + figure(report), 0));
+  }
+
+  /** The greatest among the gateways that are alive; nothing where there are none. */
+  max(at: number, figure: (report: GatewayReport) => number): Sample[] {
+    return this.#figures(at, (reports) => reports.reduce((most, report) => Math.max(most, figure(report)), 0));
+  }
+
+  #counts(at: number, isCounted: (report: GatewayReport) => boolean): Sample[] {
+    return this.#living(at).map(({ labels, reports }) => ({ labels, value: reports.filter(isCounted).length }));
+  }
+
+  #figures(at: number, figure: (reports: GatewayReport[]) => number): Sample[] {
+    const living = this.#living(at).filter(({ reports }) => reports.length > 0);
+    return living.map(({ labels, reports }) => ({ labels, value: figure(reports) }));
+  }
+
+  #living(at: number): { labels: { scope: string }; reports: GatewayReport[] }[] {
+    this.#sweep(at);
+    return Array.from(this.#scopes.values(), ({ labels, gateways }) => ({
+      labels,
+      reports: Array.from(gateways.values(), ({ report }) => report),
+    }));
+  }
+
+  #sweep(at: number): void {
+    for (const [name, scope] of this.#scopes) {
+      dropSilent(scope, at);
+      if (at - scope.heardAt > this.#forgetAfterMs) this.#scopes.delete(name);
+    }
+  }
+
+  /** A scope without gateways leaves first. */
+  #makeRoom(at: number): boolean {
+    const left = [...this.#scopes].find(([, { heardAt }]) => at - heardAt > ALIVE_MS);
+    return left !== undefined && this.#scopes.delete(left[0]);
+  }
+}
+
+function dropSilent({ gateways }: Scope, at: number): void {
+  for (const [gateway, one] of gateways) if (at - one.at > ALIVE_MS) gateways.delete(gateway);
+}
