@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { compile } from 'json-schema-to-typescript';
+import protobuf from 'protobufjs';
 import { parse } from 'yaml';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -44,4 +45,13 @@ writeFileSync(`${out}rest-v1.d.ts`, types);
 writeFileSync(
   `${out}openapi-v1.ts`,
   `// Made from proto/openapi-v1.yaml by \`npm run proto\`.\nexport const openapi: object = ${JSON.stringify(openapi)};\n`,
+);
+
+// OTLP is decoded by the reflection of protobufjs, which is given the messages as JSON.
+const otlp = new protobuf.Root();
+otlp.resolvePath = (_, target) => `${here}${target}`;
+otlp.loadSync(['opentelemetry/proto/collector/trace/v1/trace_service.proto', 'google/rpc/status.proto']);
+writeFileSync(
+  `${out}otlp.ts`,
+  `// Made from proto/opentelemetry and proto/google by \`npm run proto\`.\nexport const otlp = ${JSON.stringify(otlp.toJSON())};\n`,
 );

@@ -14,6 +14,15 @@ export interface TlsIdentity {
   key: string;
 }
 
+export interface ListenOptions {
+  port: number;
+  host: string | undefined;
+  /** Name of the setting that the port is of. */
+  setting: string;
+  tls?: TlsIdentity;
+  maxConnections?: number;
+}
+
 export interface HttpServer {
   port: number;
   /** New connections are served with this identity from now on. */
@@ -25,17 +34,23 @@ export interface HttpServer {
 const HEADERS_MS = 5_000;
 const REQUEST_MS = 15_000;
 const MAX_HEADER_BYTES = 16_384;
+/** Node looks this often for clients that have used up their time. */
+const CHECK_MS = 1_000;
 /** Time running answers have when the server closes. */
 const GRACE_MS = 1_000;
 
-/** Serves on a port, with TLS when there is an identity; port 0 takes a free one. Throws CannotStart when the port is taken or not allowed. */
+/**
+ * Serves on a port, with TLS when there is an identity; port 0 takes a free one. Throws CannotStart when the port is taken
+ * or not allowed. Connections beyond `maxConnections` are closed at once.
+ */
 export async function listen(
   handler: RequestListener,
-  { port, host, setting, tls }: { port: number; host: string | undefined; setting: string; tls?: TlsIdentity },
+  { port, host, setting, tls, maxConnections }: ListenOptions,
 ): Promise<HttpServer> {
   const limits = {
     headersTimeout: HEADERS_MS,
     requestTimeout: REQUEST_MS,
+    connectionsCheckingInterval: CHECK_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
     keepAliveTimeout: 65_000,
   };
@@ -46,6 +61,7 @@ export async function listen(
   const secure = tls && createSecureServer({ ...limits, ...tls }, listener);
   const server = secure ?? createServer(limits, listener);
   server.on('clientError', answerClientError);
+  if (maxConnections !== undefined) server.maxConnections = maxConnections;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (err: NodeJS.ErrnoException) => {
       const why = err.code === 'EADDRINUSE' ? 'is already in use' : `cannot be opened (${err.code})`;

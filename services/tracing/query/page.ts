@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto';
+import type { Delivery, HopRow } from '../core/journey.js';
+import type { EventView, SpanView, Summary } from './events.js';
+import { html, Html } from './html.js';
+
+const STYLE = `
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1a1a1a; background: #fff; }
+h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #ddd; vertical-align: top; }
+.number { text-align: right; font-variant-numeric: tabular-nums; } .suspect, .error { color: #b00020; font-weight: 600; }
+code, td { overflow-wrap: anywhere; } summary { cursor: pointer; }
+@media (prefers-color-scheme: dark) { body { color: #eee; background: #161616; } td, th { border-color: #444; } a { color: #8ab4f8; } .suspect, .error { color: #ff8a80; } }
+`;
+
+// Ours, and its hash is over these very characters.
+const STYLE_ELEMENT = new Html(`<style>${STYLE}</style>`);
+const styleHash = createHash('sha256').update(STYLE).digest('base64');
+
+/** No scripts, nothing from elsewhere: what spans contain is a stranger's. */
+export const CONTENT_SECURITY_POLICY = `default-src 'none'; style-src 'sha256-${styleHash}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`;
+
+/** Rows of a page, at most; the JSON has all. */
+const MAX_DELIVERIES = 100;
+const MAX_SPANS = 500;
+
+export const homePage = ({ slow, kept }: { slow: Summary[]; kept: Summary[] }): string =>
+  page(
+    'Event traces',
+    html`<h1>Event traces</h1>
+      <form action="/" method="get">
+        <label>Event id <input name="event" size="40" required /></label> <button>Look up</button>
+      </form>
+      <h2>Slow</h2>
+      ${summaries(slow)}
+      <h2>Last kept</h2>
+      ${summaries(kept)}`,
+  );
+
+export const eventPage = (view: EventView): string =>
+  page(
+    `Event ${view.event ?? ''}`,
+    html`<p><a href="/">All traces</a></p>
+      <h1>Event <code>${view.event ?? ''}</code></h1>
+      <table>
+        ${fact('node', view.node)} ${fact('resource', view.resource)} ${fact('state', view.state)}
+        ${fact('time', view.time)} ${fact('total', `${ms(view.totalMs)} ms`)}
+        ${fact('remarkable', view.interests.join(', ') || 'nothing')}
+        ${fact('kept for', view.keptFor ?? 'still gathering spans')}
+        <tr>
+          <th>trace</th>
+          <td><a href="/api/traces/${view.traceId}">${view.traceId}</a></td>
+        </tr>
+      </table>
+      ${view.deliveries.slice(0, MAX_DELIVERIES).map(delivery)} ${more(view.deliveries.length - MAX_DELIVERIES)}
+      <h2>Spans</h2>
+      <table>
+        <thead>
+          <tr>
+            <th>start</th>
+            <th class="number">ms</th>
+            <th>service</th>
+            <th>name</th>
+            <th>attributes</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${view.spans.slice(0, MAX_SPANS).map(span)}
+        </tbody>
+      </table>
+      ${more(view.spans.length - MAX_SPANS)} ${more(view.lostSpans, 'spans had no room')}`,
+  );
+
+const page = (title: string, body: Html): string =>
+  html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width" />
+        <title>${title}</title>
+        ${STYLE_ELEMENT}
+      </head>
+      <body>
+        ${body}
+      </body>
+    </html> `.text;
+
+const delivery = (one: Delivery): Html =>
+  html`<h2>To subscription <code>${one.subscription}</code></h2>
+    <p>
+      ${one.outcome ?? 'under way'}, ${one.attempts} attempts; ${ms(one.totalMs)}
+      ms${
+        one.loopMs === undefined
+          ? html` (sum of the hops)`
+          : html` (loop, by one clock; at least ${ms(one.floorMs)} ms)`
+      }
+    </p>
+    <table>
+      <thead>
+        <tr>
+          <th>hop</th>
+          <th>from</th>
+          <th>to</th>
+          <th class="number">ms</th>
+          <th>quality</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${one.hops.map(hopRow)}
+      </tbody>
+    </table>`;
+
+const hopRow = ({ hop, from, to, ms: took, quality }: HopRow): Html =>
+  html`<tr>
+    <td>${hop}</td>
+    <td>${from}</td>
+    <td>${to}</td>
+    <td class="number">${ms(took)}</td>
+    <td class="${quality ?? ''}">${quality ?? '–'}</td>
+  </tr>`;
+
+const span = (one: SpanView): Html =>
+  html`<tr>
+    <td>${one.start}</td>
+    <td class="number">${ms(one.durationMs)}</td>
+    <td>${one.service}</td>
+    <td class="${one.status}">${one.name} ${one.statusMessage}</td>
+    <td>
+      <details>
+        <summary>${Object.keys(one.attributes).length}</summary>
+        ${Object.entries(one.attributes).map(([key, value]) => html`<div>${key} = ${String(value)}</div>`)}
+      </details>
+    </td>
+  </tr>`;
+
+function summaries(all: Summary[]): Html {
+  if (all.length === 0) return html`<p>None yet.</p>`;
+  return html`<table>
+    <thead>
+      <tr>
+        <th>time</th>
+        <th>event</th>
+        <th>node</th>
+        <th>resource</th>
+        <th>state</th>
+        <th class="number">ms</th>
+        <th>remarkable</th>
+      </tr>
+    </thead>
+    <tbody>
+      ${all.map(
+        (one) =>
+          html`<tr>
+            <td>${one.time}</td>
+            <td>${link(one)}</td>
+            <td>${one.node ?? ''}</td>
+            <td>${one.resource ?? ''}</td>
+            <td>${one.state ?? ''}</td>
+            <td class="number">${ms(one.totalMs)}</td>
+            <td>${one.interests.join(', ')}</td>
+          </tr>`,
+      )}
+    </tbody>
+  </table>`;
+}
+
+const link = ({ event, traceId }: Summary): Html =>
+  event === null
+    ? html`<a href="/api/traces/${traceId}">${traceId}</a>`
+    : html`<a href="/v1/events/${encodeURIComponent(wellFormed(event))}">${event}</a>`;
+
+/** A lone surrogate has no place in a URL. */
+const wellFormed = (text: string): string => Buffer.from(text).toString();
+
+const fact = (name: string, value: string | null): Html =>
+  value === null
+    ? html``
+    : html`<tr>
+        <th>${name}</th>
+        <td>${value}</td>
+      </tr>`;
+
+const more = (count: number, what = 'more are in the JSON'): Html =>
+  count > 0 ? html`<p>${count} ${what}.</p>` : html``;
+
+/** Three decimals: a hop inside one host takes less than a millisecond. */
+const ms = (value: number | undefined): string => (value === undefined ? '' : value.toFixed(3));
