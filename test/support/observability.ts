@@ -32,3 +32,26 @@ export const rules: Rule[] = ruleFiles.flatMap((path) =>
 /** What promtool says; throws with its complaint. */
 export const promtool = (...args: string[]): string =>
   execFileSync('promtool', args, { cwd: prometheusDir, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+
+export interface Panel {
+  id: number;
+  type: string;
+  title: string;
+  datasource: { type: string; uid: string };
+  gridPos: { x: number; y: number; w: number; h: number };
+  fieldConfig: { defaults: { unit: string } };
+  targets: { refId: string; expr: string; exemplar: boolean; format: string }[];
+}
+
+export interface Dashboard {
+  uid: string;
+  title: string;
+  schemaVersion: number;
+  panels: Panel[];
+  templating: { list: { name: string; type: string; query: string | { query: string } }[] };
+}
+
+export const dashboards: { path: string; dashboard: Dashboard }[] = filesOf(
+  'observability/grafana/dashboards',
+  '.json',
+).map((path) => ({ path, dashboard: JSON.parse(readText(path)) as Dashboard }));
