@@ -39,7 +39,7 @@ export function startMessage(run) {
 ptp-event-bus is ready after ${seconds.toFixed(1)} s. ${source}
 
   REST API v1   ${api}
-  Prometheus    ${run.prometheusUrl ? `${run.prometheusUrl}/alerts` : 'not installed: npm start -- --with-prometheus'}
+  Prometheus    ${run.prometheusUrl ? `${run.prometheusUrl}/  (with our rules and alerts)` : 'not installed: npm start -- --with-prometheus'}
   traces        ${run.tracingUrl}/  (spans: ${run.otlpUrl})
   metrics       ${run.metricsUrl}/metrics (states, deliveries)
                 ${run.collectorUrl}/metrics (collector)  ${apiUrl}/metrics (gateway)
