@@ -3,7 +3,14 @@ import { startConsumer, type Consumer } from './support/consumer.js';
 import { connectDaemon, type Daemon } from './support/daemon.js';
 import { eventually } from './support/eventually.js';
 import { dashboards, rules } from './support/observability.js';
-import { startPrometheus, type Prometheus, type Series } from './support/prometheus.js';
+import {
+  exemplars,
+  query,
+  queryRange,
+  startOurPrometheus,
+  type Prometheus,
+  type Series,
+} from './support/prometheus.js';
 import { subscribe } from './support/services.js';
 import { startSystem, type System } from './support/system.js';
 
@@ -76,7 +83,7 @@ describe('every query of the dashboards and rules, asked of a Prometheus that sc
     consumer = await startConsumer();
     services = await startSystem(files);
     const { address } = services;
-    prometheus = await startPrometheus({
+    prometheus = await startOurPrometheus({
       'ptp-collector': { address: address.collector, labels: { node: NODE } },
       'ptp-gateway': { address: address.gateway },
       'ptp-metrics': { address: address.metrics },
@@ -118,7 +125,7 @@ describe('every query of the dashboards and rules, asked of a Prometheus that sc
   const scraped = (): Promise<unknown> => {
     const before = Date.now() / 1_000;
     return eventually(async () => {
-      const times = await prometheus.query('timestamp(up == 1)');
+      const times = await query(prometheus, 'timestamp(up == 1)');
       return times.length === 4 && times.every(({ value }) => Number(value?.[1]) > before);
     }, 20_000);
   };
@@ -135,14 +142,13 @@ describe('every query of the dashboards and rules, asked of a Prometheus that sc
     let left = queries;
     await eventually(async () => {
       const answers = await Promise.all(
-        left.map(async (query) => {
-          const { expr, instant } = query;
-          const series = await (instant ? prometheus.query(expr) : prometheus.queryRange(expr));
-          return { query, isEmpty: !series.some(hasNumber) };
+        left.map(async (one) => {
+          const series = await (one.instant ? query : queryRange)(prometheus, one.expr);
+          return { one, isEmpty: !series.some(hasNumber) };
         }),
       );
       // What was once not empty is done: Prometheus has other things to do.
-      left = answers.filter(({ isEmpty }) => isEmpty).map(({ query }) => query);
+      left = answers.filter(({ isEmpty }) => isEmpty).map(({ one }) => one);
       empty = left.filter(({ of }) => EMPTY[of] === undefined).map(({ of, expr }) => `${of}: ${expr}`);
       return empty.length === 0;
     }, 40_000).catch(() => undefined);
@@ -156,7 +162,7 @@ describe('every query of the dashboards and rules, asked of a Prometheus that sc
   });
 
   it('leads from the heatmap to the trace of a delivery', async () => {
-    const traceId = await eventually(async () => (await prometheus.exemplars('ptp_event_delivery_seconds_bucket'))[0]);
+    const traceId = await eventually(async () => (await exemplars(prometheus, 'ptp_event_delivery_seconds_bucket'))[0]);
     await eventually(async () => (await fetch(`http://${services.address.tracing}/api/traces/${traceId}`)).ok);
   });
 });

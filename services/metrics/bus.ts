@@ -81,9 +81,10 @@ export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader
   const trouble = (what: string) => (err: unknown) => log.warn({ err }, what);
   const loops = [
     repeat(clock, { everyMs: ASK_MS, onFailure: trouble('cannot ask the collectors') }, async () => {
-      nodes.askedSince ??= clock.monotonic();
       presence.ask();
       await broker.flush();
+      // Not before the broker has it: while it is away the question waits, and silence means nothing.
+      nodes.askedSince ??= clock.monotonic();
     }),
     repeat(
       clock,
