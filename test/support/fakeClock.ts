@@ -11,6 +11,11 @@ export class FakeClock implements Clock {
     this.#monotonicMs = monotonicMs;
   }
 
+  /** Callbacks that wait for their time. */
+  get pending(): number {
+    return this.#alarms.size;
+  }
+
   now(): number {
     return this.#nowMs;
   }

@@ -53,7 +53,7 @@ const LISTED = 50;
 export function eventRoutes(memory: TraceMemory): Router {
   const router = new Router();
 
-  router.get('/v1/events/:id', (ctx) => {
+  router.get('/v1/events/*id', (ctx) => {
     const id = ctx.params['id'] ?? '';
     const trace = memory.ofEvent(id);
     if (trace === undefined) {

@@ -19,7 +19,7 @@ export interface PartialSuccess {
 
 /** What a request has brought, and what of it goes on to another receiver. */
 export interface Export extends Decoded {
-  /** The request without the rejected spans, in a form that can be joined to others of the same encoding. */
+  /** The request without the rejected spans, in a form that can be joined to others of its encoding. Throws Malformed. */
   piece: () => Buffer;
 }
 
@@ -94,7 +94,7 @@ export const jsonEncoding: Encoding = {
     }
     const decoded = decodeRequest(request, jsonLeaves);
     const { resourceSpans } = request as { resourceSpans?: unknown[] };
-    return { ...decoded, piece: () => Buffer.from(JSON.stringify(resourceSpans ?? []).slice(1, -1)) };
+    return { ...decoded, piece: () => jsonMembers(resourceSpans ?? []) };
   },
   // protobuf's JSON writes 64-bit integers as text.
   response: (partial) =>
@@ -105,6 +105,16 @@ export const jsonEncoding: Encoding = {
     return Buffer.concat([Buffer.from('{"resourceSpans":['), ...parts, Buffer.from(']}')]);
   },
 };
+
+/** The members of a list, without its brackets. Throws Malformed. */
+function jsonMembers(list: unknown[]): Buffer {
+  try {
+    return Buffer.from(JSON.stringify(list).slice(1, -1));
+  } catch (err) {
+    // Reading JSON has no limit of depth, but writing it has.
+    throw new Malformed('the request is nested too deeply', { cause: err });
+  }
+}
 
 const jsonOf = (value: object): Buffer => Buffer.from(JSON.stringify(value));
 

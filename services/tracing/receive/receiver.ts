@@ -14,7 +14,7 @@ export interface ReceiverDeps {
   clock: Clock;
   /** Takes what a request has brought. */
   take: (spans: readonly Span[]) => void;
-  /** Hands the request on, without its rejected spans. */
+  /** Hands the request on, without its rejected spans. Throws Malformed. */
   forward: ((encoding: Encoding, request: Export) => void) | undefined;
   count: {
     /** A request, by the status of its answer. */
@@ -37,8 +37,8 @@ export function createReceiver({ log, clock, take, forward, count }: ReceiverDep
       throw new Refused(415, `content-type must be ${types}, got ${ctx.get('content-type') || 'none'}`);
     }
     const request = encoding.decode(await bodies.read(ctx.req));
-    take(request.spans);
     if (request.spans.length > 0) forward?.(encoding, request);
+    take(request.spans);
     const partial = partialSuccess(request.rejected);
     if (partial) count.rejected(partial.rejectedSpans);
     answer(ctx, encoding.contentType, encoding.response(partial));
