@@ -55,7 +55,6 @@ const EMPTY: Record<string, string> = {
   PtpJetStreamStoreFull: 'the account of this broker has no limit',
   'cluster:ptp_jetstream_store_bytes:ratio': 'as above',
   'PTP bus, Store of JetStream': 'as above',
-  'PTP fleet, GNSS': 'no GNSS receiver; the series: collectorMetrics.spec.ts',
 };
 
 /** 0 divided by 0 shows nothing. */
@@ -95,6 +94,7 @@ describe('every query of the dashboards and rules, asked of a Prometheus that sc
       'ptp4l[1724000000]:[ptp4l.0.config] PTP_PROCESS_STATUS:1',
       'phc2sys[1724000001]:[ptp4l.0.config] PTP_PROCESS_STATUS:1',
       'ptp4l[1724000010]:[ptp4l.0.config] CLOCK_CLASS_CHANGE 6.000000',
+      'gnss[1724000011]:[ts2phc.0.config] ens1f0 gnss_status 3 offset 5 s2',
       FOUND,
       system(12),
       locked(7),
