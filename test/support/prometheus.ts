@@ -77,16 +77,16 @@ const lastMinute = (): { start: string; end: string } => {
 };
 
 /** The value of an expression as of now. */
-export const query = async ({ ask }: Prometheus, expr: string): Promise<Series[]> =>
-  (await ask<{ result: Series[] }>('query', { query: expr })).result;
+export const query = async (prometheus: Prometheus, expr: string): Promise<Series[]> =>
+  (await prometheus.ask<{ result: Series[] }>('query', { query: expr })).result;
 
 /** Its values in the last minute, one a second. */
-export const queryRange = async ({ ask }: Prometheus, expr: string): Promise<Series[]> =>
-  (await ask<{ result: Series[] }>('query_range', { query: expr, ...lastMinute(), step: '1' })).result;
+export const queryRange = async (prometheus: Prometheus, expr: string): Promise<Series[]> =>
+  (await prometheus.ask<{ result: Series[] }>('query_range', { query: expr, ...lastMinute(), step: '1' })).result;
 
 /** Trace ids of the exemplars that lie behind an expression. */
-export async function exemplars({ ask }: Prometheus, expr: string): Promise<string[]> {
-  const found = await ask<{ exemplars: { labels: { trace_id?: string } }[] }[]>('query_exemplars', {
+export async function exemplars(prometheus: Prometheus, expr: string): Promise<string[]> {
+  const found = await prometheus.ask<{ exemplars: { labels: { trace_id?: string } }[] }[]>('query_exemplars', {
     query: expr,
     ...lastMinute(),
   });
