@@ -27,6 +27,24 @@ const lockStates = (run: LocalRun): { state: string | undefined; sequence: numbe
 
 const ready = (run: LocalRun): Promise<unknown> => eventually(() => run.output().includes('is ready after'));
 
+/** What the start message links to is there; Prometheus has our rules and scrapes all services. */
+async function lookAtPages(run: LocalRun): Promise<void> {
+  const link = (name: string): string => new RegExp(`^  ${name} +(\\S+)`, 'm').exec(run.output())?.[1] ?? '';
+  const prometheus = link('Prometheus');
+  const ask = async <Data>(what: string): Promise<Data> =>
+    ((await (await fetch(new URL(`/api/v1/${what}`, prometheus))).json()) as { data: Data }).data;
+
+  expect((await fetch(prometheus)).status).toBe(200);
+  expect(await (await fetch(link('traces'))).text()).toMatch(/^<!doctype html>/i);
+  expect(await (await fetch(link('metrics'))).text()).toContain('ptp_metrics_records_total');
+  const { groups } = await ask<{ groups: { name: string }[] }>('rules');
+  expect(groups.map(({ name }) => name)).toContain('ptp-delivery-alerts');
+  await eventually(async () => {
+    const { activeTargets } = await ask<{ activeTargets: { health: string }[] }>('targets');
+    return activeTargets.length === 4 && activeTargets.every(({ health }) => health === 'up');
+  }, 25_000);
+}
+
 describe('npm start', () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'ptp-start-'));
   let consumer: Server;
@@ -56,7 +74,7 @@ describe('npm start', () => {
     rmSync(dataDir, { recursive: true });
   });
 
-  it('shows LOCKED, HOLDOVER and FREERUN at the demo consumer, and leaves nothing running after Ctrl-C', async () => {
+  it('shows LOCKED, HOLDOVER and FREERUN at the demo consumer, links to the pages, and leaves nothing running after Ctrl-C', async () => {
     const run = startLocally(settings);
     await ready(run);
     const answer = await fetch(subscriptions, {
@@ -68,9 +86,10 @@ describe('npm start', () => {
       }),
     });
     ({ id } = (await answer.json()) as { id: string });
-    await eventually(() => lockStates(run).length === 4, 25_000);
+    await Promise.all([lookAtPages(run), eventually(() => lockStates(run).length === 4, 25_000)]);
     expect(lockStates(run).map(({ state }) => state)).toEqual(['FREERUN', 'LOCKED', 'HOLDOVER', 'FREERUN']);
-    expect(processesOf(dataDir)).toHaveLength(6);
+    // npm start itself, the broker, four services, Prometheus, the consumer and the replay.
+    expect(processesOf(dataDir)).toHaveLength(9);
 
     const asked = performance.now();
     run.signal('SIGINT');
@@ -149,15 +168,23 @@ describe('npm start', () => {
         /^Cannot start: API_PORT must be a port from 1 to 65535, got "web"/,
       ],
       [
-        'a setting of a service that is wrong',
-        { LOG_LEVEL: 'loud' },
-        /^The \w+ ended \(exit code 1\): LOG_LEVEL must be /,
+        'settings of several parts that are wrong, each once',
+        { METRICS_PORT: '0', LOG_LEVEL: 'loud', STALE_AFTER: 'soon', API_RATE: '-1', TRACE_KEEP_RATIO: '2' },
+        /^Cannot start: METRICS_PORT must .*; STALE_AFTER must .*; LOG_LEVEL must .*; API_RATE must .*; TRACE_KEEP_RATIO must [^;]*\.$/,
       ],
+      ['no Prometheus where one is named', { PROMETHEUS: '/nowhere/prometheus' }, /^PROMETHEUS names no program: /],
     ])('%s', async (_, wrong, sentence) => {
       const run = startLocally({ ...settings, ...wrong });
       expect(await run.exitCode).toBe(1);
       expect(run.output().trimEnd()).toMatch(sentence);
       expect(run.output().trimEnd().split('\n')).toHaveLength(1);
+    });
+
+    it('and leaves no folders behind', async () => {
+      const folder = join(dataDir, 'second/data');
+      const run = startLocally({ ...settings, DATA_DIR: folder, API_PORT: String(portOf(consumer)) });
+      expect(await run.exitCode).toBe(1);
+      expect(existsSync(join(dataDir, 'second'))).toBe(false);
     });
 
     it('an option that is none', async () => {

@@ -17,12 +17,20 @@ const STAMP = 'dist/.built-from';
  */
 export async function buildIfNeeded(root, signal) {
   const sources = fingerprint(root);
-  const stamp = join(root, STAMP);
-  if (existsSync(join(root, GENERATED)) && existsSync(stamp) && readFileSync(stamp, 'utf8') === sources) return;
+  if (isBuilt(root, sources)) return;
   console.log('Building: npm run build …');
   const code = await run(['npm', 'run', '-s', 'build'], { cwd: root, signal });
   if (code !== 0) throw new CannotStart('The build failed, see above.');
-  writeFileSync(stamp, sources);
+  writeFileSync(join(root, STAMP), sources);
+}
+
+/**
+ * @param {string} root
+ * @param {string} [sources] their fingerprint
+ */
+export function isBuilt(root, sources = fingerprint(root)) {
+  const stamp = join(root, STAMP);
+  return existsSync(join(root, GENERATED)) && existsSync(stamp) && readFileSync(stamp, 'utf8') === sources;
 }
 
 /**

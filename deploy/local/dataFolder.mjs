@@ -15,8 +15,9 @@ const MAX_SOCKET_PATH = 107;
  * @property {string} log one file per process
  * @property {string} broker JetStream's store
  * @property {string} demo the demo's PTP configuration
+ * @property {string} prometheus its configuration and data
  * @property {string} eventSocket
- * @property {() => void} close leaves the data and removes the rest
+ * @property {() => void} close leaves the data and removes the rest: also the folders, where nothing was written
  */
 
 /**
@@ -28,13 +29,17 @@ export function openDataFolder(path) {
   const log = join(path, 'log');
   const broker = join(path, 'broker');
   const demo = join(path, 'demo');
+  const prometheus = join(path, 'prometheus');
   const run = join(path, 'run');
+  /** @type {string[]} */
+  const made = [];
   /** @type {() => void} */
   let unlock;
   try {
-    for (const folder of [log, broker, demo, run]) makeFolder(folder);
+    for (const folder of [log, broker, demo, prometheus, run]) makeFolder(folder, made);
     unlock = takeLock(join(path, 'lock'));
   } catch (err) {
+    removeEmpty(made);
     if (err instanceof CannotStart) throw err;
     const { code } = /** @type {NodeJS.ErrnoException} */ (err);
     throw new CannotStart(`Cannot write to ${path} (${code}): make it writable, or set DATA_DIR to another folder.`);
@@ -46,11 +51,13 @@ export function openDataFolder(path) {
     log,
     broker,
     demo,
+    prometheus,
     eventSocket,
     close() {
       rmSync(eventSocket, { force: true });
       if (socketFolder !== run) rmdirSync(socketFolder);
       unlock();
+      removeEmpty(made);
     },
   };
 }
@@ -58,11 +65,27 @@ export function openDataFolder(path) {
 /**
  * Makes a folder and those above it. (mkdir's own `recursive` never returns below /proc.)
  * @param {string} folder
+ * @param {string[]} made those that were made are added
  */
-function makeFolder(folder) {
+function makeFolder(folder, made) {
   if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
+  makeFolder(dirname(folder), made);
   mkdirSync(folder);
+  made.push(folder);
+}
+
+/**
+ * A run that could not start leaves no empty folders behind.
+ * @param {string[]} made
+ */
+function removeEmpty(made) {
+  for (const folder of made.toReversed()) {
+    try {
+      rmdirSync(folder);
+    } catch {
+      // something is in it
+    }
+  }
 }
 
 /**

@@ -10,14 +10,16 @@ import { run } from './command.mjs';
  * @param {AbortSignal} [signal]
  */
 export async function installDependencies(root, signal) {
-  if (isInstalled(readLock(join(root, 'package-lock.json')), readLock(join(root, 'node_modules/.package-lock.json')))) {
-    return;
-  }
+  if (areInstalled(root)) return;
   console.log('Installing the dependencies: npm ci, about half a minute …');
   const code = await run(['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: root, signal });
   if (code === 127) throw new CannotStart('npm is missing: install it (on Debian: apt-get install npm).');
   if (code !== 0) throw new CannotStart('The dependencies could not be installed: npm ci failed, see above.');
 }
+
+/** @param {string} root */
+export const areInstalled = (root) =>
+  isInstalled(readLock(join(root, 'package-lock.json')), readLock(join(root, 'node_modules/.package-lock.json')));
 
 /**
  * @typedef {{ packages: Record<string, { version?: string, optional?: boolean, devOptional?: boolean, peer?: boolean }> }} Lock

@@ -6,8 +6,10 @@ import { openDataFolder } from './dataFolder.mjs';
 import { replayArgs, writeDemoConfig } from './demo.mjs';
 import { startMessage } from './message.mjs';
 import { freePort, isFree } from './ports.mjs';
-import { prepare, root } from './prepare.mjs';
+import { isPrepared, prepare, root } from './prepare.mjs';
 import { Processes } from './processes.mjs';
+import { prometheusCommand, writePrometheusConfig } from './prometheus.mjs';
+import { refuse, serviceEnvironments, serviceMistakes, SERVICES, urlHost } from './services.mjs';
 import { readSettings, USAGE } from './settings.mjs';
 
 /**
@@ -23,14 +25,34 @@ export async function main(args, env) {
   // Whoever read what we print has gone, as in `npm start | head`.
   for (const output of [process.stdout, process.stderr]) output.on('error', () => end.abort(new Stopped()));
   try {
-    const settings = readSettings(args, env, root);
+    const { settings, mistakes } = readSettings(args, env, root);
     if (settings.help) console.log(USAGE);
-    else await runUntilEnd(settings, env, end);
+    else {
+      // Those of the services are known only when they are built: then all are told together.
+      refuse([...mistakes, ...(isPrepared() ? await mistakesOfServices(settings, env) : [])]);
+      await runUntilEnd(settings, env, end);
+    }
     return 0;
   } catch (err) {
     return err instanceof Stopped ? 0 : report(err);
   }
 }
+
+/**
+ * @param {Run['settings']} settings
+ * @param {NodeJS.ProcessEnv} env
+ */
+const mistakesOfServices = (settings, env) =>
+  serviceMistakes(root, serviceEnvironments(env, { ...settings, ...brokerOf(settings), eventSocket: '/events.sock' }));
+
+/**
+ * @param {Run['settings']} settings
+ * @param {string} [ownUrl]
+ */
+const brokerOf = ({ natsUrl }, ownUrl = 'nats://127.0.0.1:4222') => ({
+  natsUrl: natsUrl ?? ownUrl,
+  ownBroker: natsUrl === undefined,
+});
 
 /** The user has had enough: not a failure. */
 class Stopped extends Error {
@@ -80,14 +102,30 @@ async function startAll(run) {
     throw new CannotStart(`Port ${settings.apiPort} is already in use: free it, or set API_PORT to another one.`);
   }
   if (settings.natsUrl !== undefined) await checkBroker(settings.natsUrl);
-  const natsServer = await prepare(env, { needsBroker: settings.natsUrl === undefined, signal });
+  const programs = await prepare(env, {
+    needsBroker: settings.natsUrl === undefined,
+    needsPrometheus: settings.withPrometheus,
+    signal,
+  });
+  refuse(await mistakesOfServices(settings, env));
 
   const startedAt = performance.now();
-  const broker = natsServer === undefined ? { url: settings.natsUrl ?? '' } : await startBroker(run, natsServer);
+  const broker = programs.natsServer === undefined ? undefined : await startBroker(run, programs.natsServer);
   const eventSocket = env['EVENT_SOCKET'] || data.eventSocket;
-  const services = await startServices(run, broker.url, eventSocket);
+  const services = await startServices(run, broker?.url, eventSocket);
   const seconds = (performance.now() - startedAt) / 1000;
-  console.log(startMessage({ ...settings, ...services, broker, eventSocket, seconds }));
+  const prometheusUrl = programs.prometheus && (await startPrometheus(run, programs.prometheus, services.addresses));
+  const { natsUrl } = brokerOf(settings, broker?.url);
+  console.log(
+    startMessage({
+      ...settings,
+      ...services,
+      broker: { url: natsUrl, ...broker },
+      prometheusUrl,
+      eventSocket,
+      seconds,
+    }),
+  );
   if (settings.demo) await startDemo(run, services.apiUrl, eventSocket);
 }
 
@@ -108,33 +146,65 @@ async function startBroker({ settings, env, data, processes, ports, signal }, na
 
 /**
  * @param {Run} run
- * @param {string} natsUrl
+ * @param {string | undefined} ownBrokerUrl
  * @param {string} eventSocket
  */
-async function startServices({ settings, env, data, processes, ports, signal }, natsUrl, eventSocket) {
+async function startServices({ settings, env, data, processes, ports, signal }, ownBrokerUrl, eventSocket) {
   const { demo, host, apiPort, nodeName } = settings;
-  const metricsPort = await freePort(settings.metricsPort, host, ports);
-  const serviceEnv = {
-    ENDPOINT_POLICY: 'local',
-    ...(settings.natsUrl === undefined ? withoutBrokerSettings(env) : env),
-    NATS_URL: natsUrl,
-    NODE_NAME: nodeName,
-    EVENT_SOCKET: eventSocket,
-    LISTEN_HOST: host,
-    API_PORT: String(apiPort),
-    METRICS_PORT: String(metricsPort),
-    ...(demo && writeDemoConfig(data.demo, nodeName)),
+  const free = async (/** @type {number} */ port) => freePort(port, host, ports);
+  const chosen = {
+    apiPort,
+    collectorPort: await free(settings.collectorPort),
+    metricsPort: await free(settings.metricsPort),
+    otlpPort: await free(settings.otlpPort),
+    queryPort: await free(settings.queryPort),
   };
-  const apiUrl = `http://${urlHost(host)}:${apiPort}`;
-  const metricsUrl = `http://${urlHost(host)}:${metricsPort}`;
-  for (const name of ['collector', 'gateway']) {
+  const run = { ...chosen, ...brokerOf(settings, ownBrokerUrl), nodeName, host, eventSocket };
+  const environments = serviceEnvironments(env, run);
+  Object.assign(environments['collector'] ?? {}, demo && writeDemoConfig(data.demo, nodeName));
+  const address = (/** @type {number} */ port) => `${urlHost(host)}:${port}`;
+  const addresses = {
+    collector: address(chosen.collectorPort),
+    gateway: address(apiPort),
+    metrics: address(chosen.metricsPort),
+    tracing: address(chosen.queryPort),
+  };
+  for (const name of SERVICES) {
+    const serviceEnv = environments[name] ?? {};
     processes.start(name, [process.execPath, `dist/services/${name}/main.js`], { cwd: root, env: serviceEnv });
   }
-  await Promise.all([
-    processes.ready('collector', `${metricsUrl}/readyz`, signal),
-    processes.ready('gateway', `${apiUrl}/readyz`, signal),
-  ]);
-  return { apiUrl, metricsUrl };
+  await Promise.all(
+    Object.entries(addresses).map(([name, at]) => processes.ready(name, `http://${at}/readyz`, signal)),
+  );
+  return {
+    addresses,
+    apiUrl: `http://${addresses.gateway}`,
+    collectorUrl: `http://${addresses.collector}`,
+    metricsUrl: `http://${addresses.metrics}`,
+    tracingUrl: `http://${addresses.tracing}`,
+    otlpUrl: environments['collector']?.['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? '',
+  };
+}
+
+/**
+ * Our configuration, for the ports of this run; everything below .data/.
+ * @param {Run} run
+ * @param {string} program
+ * @param {Record<'collector' | 'gateway' | 'metrics' | 'tracing', string>} addresses
+ * @returns its URL
+ */
+async function startPrometheus({ settings, env, data, processes, ports, signal }, program, addresses) {
+  const port = await freePort(settings.prometheusPort, '127.0.0.1', ports);
+  const config = await writePrometheusConfig(root, data.prometheus, {
+    'ptp-collector': { address: addresses.collector, labels: { node: settings.nodeName } },
+    'ptp-gateway': { address: addresses.gateway },
+    'ptp-metrics': { address: addresses.metrics },
+    'ptp-tracing': { address: addresses.tracing },
+  });
+  const command = prometheusCommand(program, { config, folder: data.prometheus, port });
+  processes.start('prometheus', command, { cwd: root, env });
+  await processes.ready('prometheus', `http://127.0.0.1:${port}/-/ready`, signal);
+  return `http://localhost:${port}`;
 }
 
 /**
@@ -156,20 +226,4 @@ async function startDemo({ settings, env, processes, ports, signal }, apiUrl, ev
   await once(subscribed, 'line', { signal });
   const replay = ['dist/examples/replay.js', '--socket', eventSocket, ...replayArgs];
   processes.start('replay', [process.execPath, ...replay], { cwd: root, env });
-}
-
-/**
- * Credentials and certificates are for another broker than the own one.
- * @param {NodeJS.ProcessEnv} env
- */
-const withoutBrokerSettings = (env) =>
-  Object.fromEntries(Object.entries(env).filter(([key]) => !key.startsWith('NATS_')));
-
-/**
- * A host to listen on, as part of a URL.
- * @param {string} host
- */
-function urlHost(host) {
-  if (['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host)) return 'localhost';
-  return host.includes(':') ? `[${host}]` : host;
 }

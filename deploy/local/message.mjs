@@ -15,13 +15,18 @@ const RESOURCES = {
  * @param {boolean} run.demo
  * @param {string} run.nodeName
  * @param {string} run.apiUrl
+ * @param {string} run.collectorUrl
  * @param {string} run.metricsUrl
+ * @param {string} run.tracingUrl
+ * @param {string} run.otlpUrl where collector and gateway send their spans
+ * @param {string | undefined} run.prometheusUrl
  * @param {{ url: string, monitoringUrl?: string }} run.broker
  * @param {string} run.eventSocket
  * @param {string} run.dataDir
  * @param {number} run.seconds
  */
-export function startMessage({ demo, nodeName, apiUrl, metricsUrl, broker, eventSocket, dataDir, seconds }) {
+export function startMessage(run) {
+  const { demo, nodeName, apiUrl, broker, eventSocket, dataDir, seconds } = run;
   const api = `${apiUrl}${API}`;
   const node = `cluster/node/${nodeName}`;
   const subjectsOfNode = `ptp.events.${nodeName.replaceAll('.', '_')}.>`;
@@ -34,7 +39,10 @@ export function startMessage({ demo, nodeName, apiUrl, metricsUrl, broker, event
 ptp-event-bus is ready after ${seconds.toFixed(1)} s. ${source}
 
   REST API v1   ${api}
-  metrics       ${metricsUrl}/metrics (collector)  ${apiUrl}/metrics (gateway)
+  Prometheus    ${run.prometheusUrl ? `${run.prometheusUrl}/  (with our rules and alerts)` : 'not installed: npm start -- --with-prometheus'}
+  traces        ${run.tracingUrl}/  (spans: ${run.otlpUrl})
+  metrics       ${run.metricsUrl}/metrics (states, deliveries)
+                ${run.collectorUrl}/metrics (collector)  ${apiUrl}/metrics (gateway)
   broker        ${broker.url}${broker.monitoringUrl ? `  (monitoring: ${broker.monitoringUrl})` : ''}
   subjects      ptp.events.>  of all nodes, ${subjectsOfNode}  of this one
   logs          ${data}/log/  (data: ${data}/)

@@ -11,12 +11,14 @@ const READY_MS = 30_000;
 
 /**
  * The order in which processes end, and the time each group has before it is killed: 4.5 s in all. The demo first, so
- * that the consumer can unsubscribe; the broker last, so that the services can save how far they are.
+ * that the consumer can unsubscribe; the tracing service after those who send it their last spans; the broker last, so
+ * that the services can save how far they are.
  */
 const STOP_ORDER = [
   { names: ['replay', 'consumer'], withinMs: 1_000 },
-  { names: ['collector', 'gateway'], withinMs: 2_800 },
-  { names: ['broker'], withinMs: 700 },
+  { names: ['collector', 'gateway', 'prometheus'], withinMs: 2_500 },
+  { names: ['metrics', 'tracing'], withinMs: 500 },
+  { names: ['broker'], withinMs: 500 },
 ];
 
 /** The processes of one run. None of them may end before stop() is called. */

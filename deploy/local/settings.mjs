@@ -3,41 +3,51 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { CannotStart } from './cannotStart.mjs';
 
-export const USAGE = `Usage: npm start [-- --no-demo]
+export const USAGE = `Usage: npm start [-- --no-demo] [--with-prometheus]
 
-Runs the broker, the collector and the gateway on this machine, with a demo: recorded output of a real linuxptp plays
-over and over, and a demo consumer prints the events it is sent.
+Runs the broker, the collector, the gateway, the metrics and the tracing service on this machine, with a demo: recorded
+output of a real linuxptp plays over and over, and a demo consumer prints the events it is sent. Where there is a
+Prometheus it runs too, with our rules.
 
-  --no-demo   wait for a real daemon on EVENT_SOCKET instead; NODE_NAME is the node's name
-  --help      this text
+  --no-demo           wait for a real daemon on EVENT_SOCKET instead; NODE_NAME is the node's name
+  --with-prometheus   install Prometheus (Debian's package) when it is missing
+  --help              this text
 
 DATA_DIR (.data), NATS_URL (own broker), API_PORT (8089) and all settings of the services are environment variables:
-see .env.example.`;
+see .env.example. METRICS_PORT is the collector's here.`;
+
+const OPTIONS = ['--no-demo', '--with-prometheus', '--help', '-h'];
 
 /**
  * @typedef {object} Settings
  * @property {boolean} help
  * @property {boolean} demo
+ * @property {boolean} withPrometheus whether Prometheus must run; else it runs where it is installed
  * @property {string} dataDir
  * @property {string | undefined} natsUrl undefined: an own broker
  * @property {string} nodeName
  * @property {string} host where the services listen
  * @property {number} apiPort taken: an error
- * @property {number} metricsPort taken: the next free one, as with the following ports
+ * @property {number} collectorPort taken: the next free one, as with the following ports
+ * @property {number} metricsPort
+ * @property {number} otlpPort
+ * @property {number} queryPort
+ * @property {number} prometheusPort
  * @property {number} brokerPort
  * @property {number} monitoringPort
  * @property {number} consumerPort
  */
 
 /**
- * Throws CannotStart with everything that is wrong.
+ * The settings, and everything that is wrong with them; a wrong one has its default here, so that the services do not
+ * complain of it once more. Throws CannotStart for an unknown option.
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env
  * @param {string} root
- * @returns {Settings}
+ * @returns {{ settings: Settings, mistakes: string[] }}
  */
 export function readSettings(args, env, root) {
-  const unknown = args.filter((arg) => !['--no-demo', '--help', '-h'].includes(arg));
+  const unknown = args.filter((arg) => !OPTIONS.includes(arg));
   if (unknown.length > 0) throw new CannotStart(`Unknown option ${unknown.join(' ')}.\n\n${USAGE}`);
 
   /** @type {string[]} */
@@ -49,26 +59,28 @@ export function readSettings(args, env, root) {
   const port = (name, fallback) => {
     const text = env[name] || String(fallback);
     const value = /^\d+$/.test(text) ? Number(text) : NaN;
-    if (!(value >= 1 && value <= 65_535)) mistakes.push(`${name} must be a port from 1 to 65535, got "${text}"`);
-    return value;
+    if (value >= 1 && value <= 65_535) return value;
+    mistakes.push(`${name} must be a port from 1 to 65535, got "${text}"`);
+    return fallback;
   };
   const demo = !args.includes('--no-demo');
-  const nodeName = env['NODE_NAME'] || (demo ? 'demo-node' : hostname());
-  // The demo's profile is a file of this name; everything else about the name is the collector's to judge.
-  if (nodeName.includes('/') || nodeName === '..') mistakes.push(`NODE_NAME is no node name, got "${nodeName}"`);
   const settings = {
     help: args.includes('--help') || args.includes('-h'),
     demo,
+    withPrometheus: args.includes('--with-prometheus'),
     dataDir: resolve(root, env['DATA_DIR'] || '.data'),
     natsUrl: env['NATS_URL'] || undefined,
-    nodeName,
+    nodeName: env['NODE_NAME'] || (demo ? 'demo-node' : hostname()),
     host: env['LISTEN_HOST'] || '127.0.0.1',
     apiPort: port('API_PORT', 8089),
-    metricsPort: port('METRICS_PORT', 9091),
+    collectorPort: port('METRICS_PORT', 9091),
+    metricsPort: 9464,
+    otlpPort: port('OTLP_PORT', 4318),
+    queryPort: port('QUERY_PORT', 16_686),
+    prometheusPort: 9090,
     brokerPort: 4222,
     monitoringPort: 8222,
     consumerPort: port('CONSUMER_PORT', 9089),
   };
-  if (mistakes.length > 0) throw new CannotStart(`Cannot start: ${mistakes.join('; ')}.`);
-  return settings;
+  return { settings, mistakes };
 }

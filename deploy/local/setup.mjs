@@ -5,7 +5,5 @@ import { checkNode } from './nodeVersion.mjs';
 checkNode();
 const { report } = await import('./cannotStart.mjs');
 const { prepare } = await import('./prepare.mjs');
-process.exitCode = await prepare(process.env, { needsBroker: true, needs: ['python3', 'prometheus'] }).then(
-  () => 0,
-  report,
-);
+const needs = { needsBroker: true, needsPrometheus: true, needsPython: true };
+process.exitCode = await prepare(process.env, needs).then(() => 0, report);

@@ -3,6 +3,10 @@ import { readFileSync } from 'node:fs';
 /** Everything that is wrong with the settings, in one message. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
+
+  constructor(readonly mistakes: readonly string[]) {
+    super(mistakes.join('; '));
+  }
 }
 
 /** Reads settings from environment variables and remembers all mistakes, so that they are reported together. */
@@ -69,7 +73,7 @@ export class Env {
 
   /** Gives the settings back, or throws ConfigError with every mistake. */
   check<T>(settings: T): T {
-    if (this.#mistakes.length > 0) throw new ConfigError(this.#mistakes.join('; '));
+    if (this.#mistakes.length > 0) throw new ConfigError(this.#mistakes);
     return settings;
   }
 }

@@ -1,0 +1,94 @@
+// @ts-check
+import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import { CannotStart } from './cannotStart.mjs';
+
+/** The services of a local run, in the order of one event's journey. */
+export const SERVICES = ['collector', 'gateway', 'metrics', 'tracing'];
+
+/**
+ * @typedef {object} Ports
+ * @property {number} apiPort
+ * @property {number} collectorPort
+ * @property {number} metricsPort
+ * @property {number} otlpPort
+ * @property {number} queryPort
+ */
+
+/**
+ * The environment of each service: the user's, with what this run decides.
+ * @param {NodeJS.ProcessEnv} env
+ * @param {Ports & { nodeName: string, host: string, natsUrl: string, ownBroker: boolean, eventSocket: string }} run
+ * @returns {Record<string, NodeJS.ProcessEnv>}
+ */
+export function serviceEnvironments(env, run) {
+  const common = {
+    ENDPOINT_POLICY: 'local',
+    // So that the objective is measured from the first minute on.
+    CANARY: 'true',
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://${urlHost(run.host)}:${run.otlpPort}`,
+    ...withoutEmpty(run.ownBroker ? withoutBrokerSettings(env) : env),
+    NATS_URL: run.natsUrl,
+    NODE_NAME: run.nodeName,
+    EVENT_SOCKET: run.eventSocket,
+    LISTEN_HOST: run.host,
+    API_PORT: String(run.apiPort),
+    OTLP_PORT: String(run.otlpPort),
+    QUERY_PORT: String(run.queryPort),
+  };
+  return {
+    collector: { ...common, METRICS_PORT: String(run.collectorPort) },
+    gateway: common,
+    metrics: { ...common, METRICS_PORT: String(run.metricsPort) },
+    tracing: common,
+  };
+}
+
+/**
+ * What the services themselves say about their settings, without starting them. Needs dist/.
+ * @param {string} root
+ * @param {Record<string, NodeJS.ProcessEnv>} environments
+ * @returns {Promise<string[]>} each mistake once, however many services complain of it
+ */
+export async function serviceMistakes(root, environments) {
+  /** @type {Set<string>} */
+  const mistakes = new Set();
+  for (const name of SERVICES) {
+    const { default: config } = await import(pathToFileURL(join(root, `dist/services/${name}/config.js`)).href);
+    try {
+      config.readConfig(environments[name]);
+    } catch (err) {
+      const { name: kind, mistakes: own } = /** @type {Error & { mistakes: string[] }} */ (err);
+      if (kind !== 'ConfigError') throw err;
+      for (const mistake of own) mistakes.add(mistake);
+    }
+  }
+  return [...mistakes];
+}
+
+/** @param {string[]} mistakes */
+export function refuse(mistakes) {
+  if (mistakes.length > 0) throw new CannotStart(`Cannot start: ${mistakes.join('; ')}.`);
+}
+
+/**
+ * A host to listen on, as part of a URL.
+ * @param {string} host
+ */
+export function urlHost(host) {
+  if (['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host)) return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/**
+ * Credentials and certificates are for another broker than the own one.
+ * @param {NodeJS.ProcessEnv} env
+ */
+const withoutBrokerSettings = (env) =>
+  Object.fromEntries(Object.entries(env).filter(([key]) => !key.startsWith('NATS_')));
+
+/**
+ * An empty variable is none: it does not take the place of what is set above.
+ * @param {NodeJS.ProcessEnv} env
+ */
+const withoutEmpty = (env) => Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
