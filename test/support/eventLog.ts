@@ -10,6 +10,8 @@ export interface LoggedEvent {
   /** Nats-Msg-Id. */
   messageId: string;
   event: PtpEvent;
+  /** As any client reads it. */
+  json: unknown;
 }
 
 /** Everything on the stream, in the order of the bus. */
@@ -24,7 +26,8 @@ export async function readEventLog(brokerUrl: string): Promise<LoggedEvent[]> {
       if (message === null) continue;
       const { node, path } = resourceOfSubject(message.subject);
       const event = decodeEvent(message.data, resourceAddress(node, path));
-      log.push({ subject: message.subject, path, messageId: message.header.get('Nats-Msg-Id'), event });
+      const messageId = message.header.get('Nats-Msg-Id');
+      log.push({ subject: message.subject, path, messageId, event, json: message.json() });
     }
     return log;
   } finally {
