@@ -19,8 +19,8 @@ export type Recent = TailMessage | 'none' | 'older';
 export class Ring {
   /** Everything after this position up to the tail's is here. */
   #floor: number;
-  #messages: TailMessage[] = [];
-  /** Messages before this index have been dropped, and are removed now and then. */
+  #messages: (TailMessage | undefined)[] = [];
+  /** Messages before this index have been dropped; their places are given up when they are the half. */
   #first = 0;
   #bytes = 0;
   readonly #limits: RingLimits;
@@ -35,7 +35,7 @@ export class Ring {
     this.#bytes += message.data.length;
     while (this.#messages.length - this.#first > this.#limits.messages || this.#bytes > this.#limits.bytes)
       this.#drop();
-    if (this.#first > this.#limits.messages) {
+    if (this.#first * 2 > this.#messages.length) {
       this.#messages = this.#messages.slice(this.#first);
       this.#first = 0;
     }
@@ -56,6 +56,7 @@ export class Ring {
     if (oldest === undefined) return;
     this.#floor = oldest.seq;
     this.#bytes -= oldest.data.length;
+    this.#messages[this.#first] = undefined;
     this.#first += 1;
   }
 
