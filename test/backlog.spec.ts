@@ -120,6 +120,16 @@ describe('a backlog', () => {
     }
   };
 
+  /** The most that the gateway has taken meanwhile. */
+  const publishWatched = async (from: number, to: number): Promise<number> => {
+    let mostBytes = 0;
+    for (let sequence = from; sequence <= to; sequence += 4) {
+      await publish(sequence, sequence + 3, LONG);
+      mostBytes = Math.max(mostBytes, residentBytes(gateway?.pid ?? 0));
+    }
+    return mostBytes;
+  };
+
   const detached = async (): Promise<number> => {
     const text = await (await fetch(`${gateway?.api.replace('/api/ocloudNotifications/v1', '')}/metrics`)).text();
     return Number(/^ptp_gateway_detached_subscriptions (\d+)$/m.exec(text)?.[1]);
@@ -128,14 +138,6 @@ describe('a backlog', () => {
   it('of a consumer that is down takes no memory, and arrives in order when it is back', async () => {
     const healthy = await startConsumer();
     const down = await startConsumer();
-    const publishWatched = async (from: number, to: number): Promise<number> => {
-      let mostBytes = 0;
-      for (let sequence = from; sequence <= to; sequence += 4) {
-        await publish(sequence, sequence + 3, LONG);
-        mostBytes = Math.max(mostBytes, residentBytes(gateway?.pid ?? 0));
-      }
-      return mostBytes;
-    };
     // Events this long leave garbage; what there is of it while all is well is not what is measured.
     const beforeBytes = await publishWatched(1, UP);
     await eventually(() => healthy.count === NODES.length * UP && down.count === NODES.length * UP, 60_000);
