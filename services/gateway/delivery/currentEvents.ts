@@ -1,4 +1,4 @@
-import { makeEvent, newTraceparent, type PtpEvent } from '../../shared/event.js';
+import { checkedEvent, newTraceparent, type PtpEvent } from '../../shared/event.js';
 import { resourceAddress } from '../../shared/subjects.js';
 import type { StateAnswer } from '../states.js';
 import { Slots } from './slots.js';
@@ -33,7 +33,7 @@ export class CurrentEvents {
       onAsk();
       return currentEvent(await this.#ask(node, path), resourceAddress(node, path));
     } catch {
-      // The broker is away.
+      // The broker is away, or the answer is none: anybody may have given it.
       return { kind: 'silent' };
     } finally {
       giveBack();
@@ -48,5 +48,8 @@ function currentEvent(answer: StateAnswer, source: string): CurrentEvent {
   const { type, data, lastEvent } = answer.state;
   // Its first event is on its way to the log, and may have passed the tail by the time this answer is here.
   if (lastEvent === undefined) return { kind: 'silent' };
-  return { kind: 'current', event: makeEvent({ ...lastEvent, source, type, data, traceparent: newTraceparent() }) };
+  const { id, time, sequence } = lastEvent;
+  const traceparent = newTraceparent();
+  const event = checkedEvent({ specversion: '1.0', id, source, type, time, sequence, traceparent, data }, source);
+  return { kind: 'current', event };
 }
