@@ -125,9 +125,9 @@ export class Engine {
       log,
       positions: () => {
         const { stream, position } = this.tail;
-        const { tail, subs, coarse } = fitted(position, this.deliverer.cursors(position));
+        const { coarse, ...positions } = fitted(position, this.deliverer.cursors(position));
         metrics.coarseCursors.inc(coarse);
-        return { stream, tail, subs };
+        return { stream, ...positions };
       },
       onSaved: () => metrics.cursorSaves.inc(),
       onTaken: parts.onTaken,
