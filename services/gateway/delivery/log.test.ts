@@ -54,4 +54,20 @@ describe('the stored part of the log', () => {
     await log.stored(oneSubject(subject), 7);
     expect([asked, log.firstStored]).toEqual([2, 9]);
   });
+
+  it('asks about the stream that it reads', async () => {
+    const asked: string[] = [];
+    const jsm = {
+      direct: { getMessage: async () => null },
+      streams: {
+        info: async (name: string) => {
+          asked.push(name);
+          return { state: { first_seq: 1 } };
+        },
+      },
+    } as unknown as JetStreamManager;
+    const log = new EventLog(jsm, new FakeClock(), () => {}, { stream: bus.streams.canary });
+    await log.stored(oneSubject(subject), 1);
+    expect(asked).toEqual([bus.streams.canary]);
+  });
 });

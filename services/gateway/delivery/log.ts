@@ -159,7 +159,7 @@ export class EventLog {
 
   async #refreshFirstStored(): Promise<void> {
     if (this.#clock.monotonic() - this.#heardFirstStoredMs < FRESH_MS) return;
-    const { state } = await this.#jsm.streams.info(bus.streams.events);
+    const { state } = await this.#jsm.streams.info(this.#stream);
     this.beginsAt(state.first_seq);
   }
 
