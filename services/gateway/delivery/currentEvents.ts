@@ -18,16 +18,18 @@ export type CurrentEvent =
 export class CurrentEvents {
   readonly #ask: (node: string, path: string) => Promise<StateAnswer>;
   readonly #slots = new Slots(ASKED_AT_ONCE);
-  readonly #stopped: AbortSignal;
 
-  constructor(ask: (node: string, path: string) => Promise<StateAnswer>, stopped: AbortSignal) {
+  constructor(ask: (node: string, path: string) => Promise<StateAnswer>) {
     this.#ask = ask;
-    this.#stopped = stopped;
   }
 
-  /** Never rejects. @param onAsk called when the node is asked */
-  async of(node: string, path: string, onAsk: () => void): Promise<CurrentEvent> {
-    const giveBack = await this.#slots.take(this.#stopped);
+  /**
+   * Never rejects.
+   * @param onAsk called when the node is asked
+   * @param signal nobody waits for the answer any more
+   */
+  async of(node: string, path: string, onAsk: () => void, signal: AbortSignal): Promise<CurrentEvent> {
+    const giveBack = await this.#slots.take(signal);
     if (giveBack === undefined) return { kind: 'silent' };
     try {
       onAsk();
