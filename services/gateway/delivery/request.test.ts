@@ -1,6 +1,5 @@
-import { createServer, type Server, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { Agent } from 'undici';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Agent } from 'undici';
 import { eventually } from '../../../test/support/eventually.js';
 import { endpointAgent } from '../endpoints/agent.js';
 import type { Outcome } from './outcome.js';
