@@ -1,7 +1,7 @@
 import type { KV } from '@nats-io/kv';
 import { NoRespondersError, RequestError, TimeoutError, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import type { CurrentState, NodeState, ResourceState } from '../shared/messages.js';
-import { nodeOfToken, nodeToken, querySubject } from '../shared/subjects.js';
+import { isNodeToken, nodeOfToken, nodeToken, querySubject } from '../shared/subjects.js';
 
 /** A node answers from memory; one that takes longer is taken for gone. */
 const QUERY_MS = 500;
@@ -41,7 +41,7 @@ export class States {
   /** The nodes that have ever written down a state. Rejects when the broker is away. */
   async nodes(): Promise<string[]> {
     const nodes: string[] = [];
-    for await (const key of await this.#written.keys()) nodes.push(nodeOfToken(key));
+    for await (const key of await this.#written.keys()) if (isNodeToken(key)) nodes.push(nodeOfToken(key));
     return nodes;
   }
 

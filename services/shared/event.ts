@@ -69,6 +69,11 @@ export function decodeEvent(bytes: Uint8Array, source: string): PtpEvent {
   } catch (err) {
     throw new BadEvent('not JSON', { cause: err });
   }
+  return checkedEvent(read, source);
+}
+
+/** What somebody else has sent as an event, once it is known to be one. Throws BadEvent that says what is wrong. */
+export function checkedEvent(read: unknown, source: string): PtpEvent {
   const event = (read ?? {}) as Partial<EventFields> & { specversion?: unknown };
   const { id, type, time, sequence, traceparent, data } = event;
   if (event.specversion !== '1.0') throw new BadEvent('not a CloudEvent 1.0: specversion must be "1.0"');

@@ -31,11 +31,14 @@ export function nodeToken(node: string): string {
   return node.replaceAll('.', '_');
 }
 
-/** The node name behind a token of a subject. */
+/** The node name behind a token of a subject or a key. Throws BadName. */
 export function nodeOfToken(token: string): string {
-  if (!NODE_TOKEN.test(token)) throw new BadName(`"${excerpt(token)}" stands for no node`);
+  if (!isNodeToken(token)) throw new BadName(`"${excerpt(token)}" stands for no node`);
   return token.replaceAll('_', '.');
 }
+
+/** Whether a text can be the token of a node. */
+export const isNodeToken = (text: string): boolean => NODE_TOKEN.test(text) && isNodeName(text.replaceAll('_', '.'));
 
 /** `ptp.events.<node>.<resource tokens>`. Throws BadName. */
 export const eventSubject = (node: string, path: string): string => subject(bus.subjects.events, node, path);

@@ -1,4 +1,4 @@
-import { makeEvent, newTraceparent, type PtpEvent } from '../../shared/event.js';
+import { checkedEvent, newTraceparent, type PtpEvent } from '../../shared/event.js';
 import { resourceAddress } from '../../shared/subjects.js';
 import type { StateAnswer } from '../states.js';
 import { Slots } from './slots.js';
@@ -18,22 +18,24 @@ export type CurrentEvent =
 export class CurrentEvents {
   readonly #ask: (node: string, path: string) => Promise<StateAnswer>;
   readonly #slots = new Slots(ASKED_AT_ONCE);
-  readonly #stopped: AbortSignal;
 
-  constructor(ask: (node: string, path: string) => Promise<StateAnswer>, stopped: AbortSignal) {
+  constructor(ask: (node: string, path: string) => Promise<StateAnswer>) {
     this.#ask = ask;
-    this.#stopped = stopped;
   }
 
-  /** Never rejects. @param onAsk called when the node is asked */
-  async of(node: string, path: string, onAsk: () => void): Promise<CurrentEvent> {
-    const giveBack = await this.#slots.take(this.#stopped);
+  /**
+   * Never rejects.
+   * @param onAsk called when the node is asked
+   * @param signal nobody waits for the answer any more
+   */
+  async of(node: string, path: string, onAsk: () => void, signal: AbortSignal): Promise<CurrentEvent> {
+    const giveBack = await this.#slots.take(signal);
     if (giveBack === undefined) return { kind: 'silent' };
     try {
       onAsk();
       return currentEvent(await this.#ask(node, path), resourceAddress(node, path));
     } catch {
-      // The broker is away.
+      // The broker is away, or the answer is none: anybody may have given it.
       return { kind: 'silent' };
     } finally {
       giveBack();
@@ -48,5 +50,8 @@ function currentEvent(answer: StateAnswer, source: string): CurrentEvent {
   const { type, data, lastEvent } = answer.state;
   // Its first event is on its way to the log, and may have passed the tail by the time this answer is here.
   if (lastEvent === undefined) return { kind: 'silent' };
-  return { kind: 'current', event: makeEvent({ ...lastEvent, source, type, data, traceparent: newTraceparent() }) };
+  const { id, time, sequence } = lastEvent;
+  const traceparent = newTraceparent();
+  const event = checkedEvent({ specversion: '1.0', id, source, type, time, sequence, traceparent, data }, source);
+  return { kind: 'current', event };
 }

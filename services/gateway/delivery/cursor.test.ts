@@ -1,4 +1,11 @@
-import { fitted, MAX_OPEN_LANES, resumeAt, subscriptionCursor, type Cursor } from './cursor.js';
+import {
+  fitted,
+  MAX_OPEN_LANES,
+  resumeAt,
+  subscriptionCursor,
+  type Cursor,
+  type SubscriptionCursor,
+} from './cursor.js';
 
 const STREAM = '2026-03-01T00:00:00Z';
 const cursor = (subs: Cursor['subs'], tail = 100): Cursor => ({ epoch: 'e', n: 1, stream: STREAM, tail, subs });
@@ -70,5 +77,13 @@ describe('fitted', () => {
   it('has all go on where the last one is when there are too many entries', () => {
     const entries = Array.from({ length: 100 }, (_, i): [string, [number, {}]] => [`s${i}`, [100 - i, {}]]);
     expect(fitted(100, entries, 400)).toMatchObject({ tail: 1, subs: {} });
+  });
+
+  it('forgets no owed states either: when not all have room, all are owed them', () => {
+    const entries = Array.from({ length: 100 }, (_, i): [string, SubscriptionCursor] => [`s${i}`, [100, {}, true]]);
+    const { tail, subs, owed } = fitted(100, entries, 400);
+    const saved: Cursor = { ...cursor(subs, tail), ...(owed && { owed }) };
+    expect(resumeAt(saved, record(10), STREAM)).toEqual([100, {}, true]);
+    expect(fitted(100, [['s1', [90, {}]]], 10).owed).toBeUndefined();
   });
 });

@@ -16,6 +16,8 @@ export interface Cursor {
    * true when current states are still owed.
    */
   subs: Record<string, SubscriptionCursor>;
+  /** Current states are owed to subscriptions that `subs` had no room to name. */
+  owed?: true;
 }
 
 export type SubscriptionCursor = [hi: number, open: Record<string, number>, owesStates?: boolean];
@@ -48,13 +50,14 @@ const LARGEST_BYTES = 512 * 1024;
 /**
  * Tail and entries so that they fit one value, whatever has happened. Entries with many open lanes are brought down to
  * their oldest event, the largest first; when that is not enough, all subscriptions are to go on where the one that is
- * furthest behind is. A restart then repeats events; it never loses any. `coarse` says how many entries lost something.
+ * furthest behind is, and are owed states when one of them is. A restart then repeats events; it never loses any.
+ * `coarse` says how many entries lost something.
  */
 export function fitted(
   tail: number,
   entries: Iterable<readonly [id: string, cursor: SubscriptionCursor]>,
   largest = LARGEST_BYTES,
-): { tail: number; subs: Record<string, SubscriptionCursor>; coarse: number } {
+): Pick<Cursor, 'tail' | 'subs' | 'owed'> & { coarse: number } {
   const sized = Array.from(entries, ([id, cursor]) => ({ id, cursor, bytes: sizeOf(id, cursor) }));
   let total = sized.reduce((sum, { bytes }) => sum + bytes, 0);
   let coarse = 0;
@@ -65,8 +68,11 @@ export function fitted(
     total -= one.bytes - sizeOf(one.id, one.cursor);
     coarse += 1;
   }
-  if (total > largest)
-    return { tail: sized.reduce((low, { cursor: [hi] }) => Math.min(low, hi), tail), subs: {}, coarse };
+  if (total > largest) {
+    const lowest = sized.reduce((low, { cursor: [hi] }) => Math.min(low, hi), tail);
+    const isOwed = sized.some(({ cursor: [, , owesStates] }) => owesStates);
+    return { tail: lowest, subs: {}, ...(isOwed && { owed: true }), coarse };
+  }
   return { tail, subs: Object.fromEntries(sized.map(({ id, cursor }) => [id, cursor])), coarse };
 }
 
@@ -92,7 +98,7 @@ export function resumeAt(
 ): SubscriptionCursor {
   const start = record.stream === stream ? record.start : 0;
   if (cursor?.stream !== stream) return [start, {}];
-  const [hi, open, owesStates = false] = cursor.subs[record.id] ?? [cursor.tail, {}];
+  const [hi, open, owesStates = false] = cursor.subs[record.id] ?? [cursor.tail, {}, cursor.owed];
   // An entry that is not beyond the start is one of an earlier subscription with the same id.
   return start >= hi ? [start, {}, owesStates] : [hi, open, owesStates];
 }

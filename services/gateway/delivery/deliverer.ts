@@ -59,10 +59,14 @@ export class Deliverer {
 
   /** Goes on where it was disabled. */
   async enable(record: SubscriptionRecord): Promise<void> {
+    await this.#served.get(record.id)?.stop(0);
+    if (this.#isStopped) return;
+    // In one turn, so that at any time it is among those whose place is saved and whose events are read. It is another
+    // one by now when the log was replaced.
+    const served = this.#served.get(record.id);
     const { position } = this.#deps.events;
-    const resume = this.#served.get(record.id)?.cursor(position) ?? [position, {}];
-    await this.remove(record.id);
-    this.add(record, resume);
+    if (served) this.#index.remove(served);
+    this.add(record, served?.cursor(position) ?? [position, {}]);
   }
 
   /** Has the current state of everything a subscription is about sent to it. */

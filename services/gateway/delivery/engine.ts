@@ -68,7 +68,6 @@ export class Engine {
   readonly #tailScope: TailScope;
   /** Where the log ended at least, as far as somebody had to ask. */
   #logEnd = 0;
-  readonly #stopping = new AbortController();
 
   constructor(parts: EngineParts) {
     const { broker, jsm, clock, log, states, deadLetters, metrics, measuring } = parts;
@@ -77,7 +76,7 @@ export class Engine {
       log.warn({ seq, subject, reason }, 'not an event, passed over');
       metrics.badMessages.inc();
     });
-    const currentEvents = new CurrentEvents((node, path) => states.current(node, path), this.#stopping.signal);
+    const currentEvents = new CurrentEvents((node, path) => states.current(node, path));
     this.deliverer = new Deliverer({
       clock,
       log,
@@ -86,7 +85,7 @@ export class Engine {
       heldLimit: HELD_LIMIT,
       events: this.#events,
       attempt: (record, item, info, halt) => this.#attempt(record, item, info, halt),
-      askState: (node, path, onAsk) => currentEvents.of(node, path, onAsk),
+      askState: (node, path, onAsk, signal) => currentEvents.of(node, path, onAsk, signal),
       targetsOf: ({ filter }) => targetsOf(filter, () => states.nodes()),
       bury: (record, item, reason) => deadLetters.bury(record, item, reason, clock.now()),
       onEnd: (record, item, end) => this.#ended(record, item, end),
@@ -125,9 +124,9 @@ export class Engine {
       log,
       positions: () => {
         const { stream, position } = this.tail;
-        const { tail, subs, coarse } = fitted(position, this.deliverer.cursors(position));
+        const { coarse, ...positions } = fitted(position, this.deliverer.cursors(position));
         metrics.coarseCursors.inc(coarse);
-        return { stream, tail, subs };
+        return { stream, ...positions };
       },
       onSaved: () => metrics.cursorSaves.inc(),
       onTaken: parts.onTaken,
@@ -205,7 +204,6 @@ export class Engine {
 
   /** No new attempts, no more questions to nodes; running attempts may end. */
   async stopDelivering(): Promise<void> {
-    this.#stopping.abort();
     await this.deliverer.stop(GRACE_MS);
     this.#parts.poster.close();
   }

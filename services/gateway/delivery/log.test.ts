@@ -54,4 +54,30 @@ describe('the stored part of the log', () => {
     await log.stored(oneSubject(subject), 7);
     expect([asked, log.firstStored]).toEqual([2, 9]);
   });
+
+  it('asks about the stream that it reads', async () => {
+    const asked: string[] = [];
+    const jsm = {
+      direct: { getMessage: async () => null },
+      streams: {
+        getMessage: async () => null,
+        info: async (name: string) => {
+          asked.push(name);
+          return { state: { first_seq: 1 } };
+        },
+      },
+    } as unknown as JetStreamManager;
+    const log = new EventLog(jsm, new FakeClock(), () => {}, { stream: bus.streams.canary });
+    await log.stored(oneSubject(subject), 1);
+    expect(asked).toEqual([bus.streams.canary]);
+  });
+
+  it('believes only the leader of the stream that there is nothing', async () => {
+    const message = { seq: 5, subject, data: Buffer.from(data), time: new Date(0) };
+    const jsm = {
+      direct: { getMessage: async () => null },
+      streams: { getMessage: async () => message, info: async () => ({ state: { first_seq: 1 } }) },
+    } as unknown as JetStreamManager;
+    expect((await new EventLog(jsm, new FakeClock(), () => {}).stored(oneSubject(subject), 5))?.seq).toBe(5);
+  });
 });

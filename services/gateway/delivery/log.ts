@@ -141,7 +141,10 @@ export class EventLog {
    */
   async stored({ subject }: SubjectFilter, from: number): Promise<LoggedEvent | undefined> {
     for (let at = from; ;) {
-      const found = await this.#jsm.direct.getMessage(this.#stream, { seq: at, next_by_subj: subject });
+      const query = { seq: at, next_by_subj: subject };
+      const { direct, streams } = this.#jsm;
+      // A replica answers, and may be behind: that there is nothing is for the leader to say.
+      const found = (await direct.getMessage(this.#stream, query)) ?? (await streams.getMessage(this.#stream, query));
       if (found?.seq !== from) await this.#refreshFirstStored();
       if (found === null) return undefined;
       const message = {
@@ -159,7 +162,7 @@ export class EventLog {
 
   async #refreshFirstStored(): Promise<void> {
     if (this.#clock.monotonic() - this.#heardFirstStoredMs < FRESH_MS) return;
-    const { state } = await this.#jsm.streams.info(bus.streams.events);
+    const { state } = await this.#jsm.streams.info(this.#stream);
     this.beginsAt(state.first_seq);
   }
 

@@ -88,7 +88,8 @@ export class OwedStates {
 
   async #ask({ target: { node, path }, order }: Owed): Promise<void> {
     const subject = eventSubject(node, path);
-    const answer = await this.#serving.askState(node, path, () => this.#work.askingState(subject, order));
+    const onAsk = (): void => this.#work.askingState(subject, order);
+    const answer = await this.#serving.askState(node, path, onAsk, this.#work.signal);
     // What is due has to be in its lane, so that the state can find its place behind it.
     if (order === 'after') await this.#work.attached();
     // A node that does not answer is asked again; one that knows nothing will publish when it does.

@@ -43,7 +43,7 @@ export class Request implements Dispatcher.DispatchHandler {
     }
   }
 
-  /** It says nothing about the endpoint any more. */
+  /** Unless it was answered, it says nothing about the endpoint. */
   abort(): void {
     this.#cut({ kind: 'stopped' }, 'stopped');
   }
@@ -56,7 +56,7 @@ export class Request implements Dispatcher.DispatchHandler {
   // The status decides; a body that breaks off, is too long or never ends is nobody's business.
   #cut(outcome: Outcome, why: 'timeout' | 'stopped'): void {
     if (this.#outcome === undefined) this.#watch.ended(why);
-    if (outcome.kind === 'stopped' || this.#outcome === undefined) this.#outcome = outcome;
+    this.#outcome ??= outcome;
     if (this.#controller) this.#controller.abort(new errors.RequestAbortedError());
     else this.#end(this.#outcome);
   }

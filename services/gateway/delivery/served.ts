@@ -31,8 +31,8 @@ export interface Serving {
   };
   /** One attempt to deliver. Never rejects. */
   attempt: (record: SubscriptionRecord, item: Item, info: AttemptInfo, halt: Halt) => Promise<Outcome>;
-  /** Asks a node for the state of a resource; `onAsk` is called when its turn has come. Never rejects. */
-  askState: (node: string, path: string, onAsk: () => void) => Promise<CurrentEvent>;
+  /** Asks a node for the state of a resource; `onAsk` is called when its turn has come, if `signal` allows. Never rejects. */
+  askState: (node: string, path: string, onAsk: () => void, signal: AbortSignal) => Promise<CurrentEvent>;
   /** Keeps what the consumer refused for good; rejects while the broker is away. */
   bury: (record: SubscriptionRecord, item: Item, reason: string) => Promise<void>;
   onEnd: (record: SubscriptionRecord, item: Item, end: Ending) => void;

@@ -11,6 +11,8 @@ class FakeBroker {
   readonly infos: ((created: string, lastSeq: number, firstSeq: number) => void)[] = [];
   /** Consumers that are to be made, with the position they start at. */
   readonly adds: { from: number; answer: () => void }[] = [];
+  readonly gets: (() => void)[] = [];
+  filter: string | undefined;
   newStreams = 0;
   readonly lost: number[] = [];
   readonly tail: Tail;
@@ -22,6 +24,8 @@ class FakeBroker {
           new Promise((resolve) =>
             this.infos.push((created, last_seq, first_seq) => resolve({ created, state: { first_seq, last_seq } })),
           ),
+        // Nothing is found.
+        getMessage: () => new Promise((resolve) => this.gets.push(() => resolve(null))),
       },
       consumers: {
         add: (_stream: string, { opt_start_seq }: { opt_start_seq: number }) =>
@@ -34,7 +38,7 @@ class FakeBroker {
       async *status() {},
     } as unknown as NatsConnection;
     this.tail = new Tail(
-      { broker, jsm, clock: this.clock, log: pino({ level: 'silent' }) },
+      { broker, jsm, clock: this.clock, log: pino({ level: 'silent' }), filter: () => this.filter },
       {
         onMessage: () => {},
         onLogInfo: () => {},
@@ -95,6 +99,29 @@ describe('the tail', () => {
     await broker.answerInfos('new', 5);
 
     expect(broker.adds.map(({ from }) => from)).toEqual([101, 1]);
+    await broker.stop();
+  });
+
+  it('does not pass over what it was to read from now on', async () => {
+    const broker = new FakeBroker();
+    broker.filter = 'ptp.events.n1.>';
+    broker.tail.start('s', 100);
+    await broker.answerInfos('s', 100);
+    broker.adds[0]?.answer();
+    broker.clock.advance({ seconds: 30 });
+    await turn();
+    await broker.answerInfos('s', 150);
+    await broker.answerInfos('s', 150);
+    expect(broker.gets).toHaveLength(1);
+
+    // Another node is subscribed while the broker looks for events of this one.
+    broker.filter = undefined;
+    broker.tail.refilter();
+    broker.gets[0]?.();
+    await turn();
+    await broker.answerInfos('s', 150);
+
+    expect(broker.adds.map(({ from }) => from)).toEqual([101, 101]);
     await broker.stop();
   });
 

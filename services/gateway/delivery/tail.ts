@@ -215,7 +215,8 @@ export class Tail {
     // Of the stream's leader: what a replica answers may be old.
     const query = { seq: this.#position + 1, next_by_subj: reader.filter };
     if (state.last_seq <= this.#position || (await jsm.streams.getMessage(bus.streams.events, query)) !== null) return;
-    const isAsBefore = this.#reader === reader && created === this.#stream;
+    // A reader of other subjects may be on its way, which has to begin where this one was.
+    const isAsBefore = this.#reader === reader && reader.filter === this.#deps.filter?.() && created === this.#stream;
     if (!isAsBefore || state.last_seq <= this.#position) return;
     this.#position = state.last_seq;
     this.#events.onNothingUpTo?.(state.last_seq);

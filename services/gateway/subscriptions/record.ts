@@ -1,4 +1,5 @@
 import { v5 as nameBasedUuid } from 'uuid';
+import { isNodeName } from '../../shared/subjects.js';
 import type { Caller } from '../access/caller.js';
 import type { ResourceFilter } from './resource.js';
 
@@ -32,18 +33,31 @@ export interface SubscriptionRecord {
   incarnation: string;
 }
 
+/** A path above or of resources: subjects are made of it. */
+const PATH = /^(\/[A-Za-z0-9-]+)+$/;
+
 /** Whether something that was read from the bucket can be served. */
 export function isRecord(value: unknown): value is SubscriptionRecord {
   if (typeof value !== 'object' || value === null) return false;
-  const { id, resource, filter, endpointUri, owner, createdAt, start, stream, incarnation } = value as Partial<
-    Record<keyof SubscriptionRecord, unknown>
-  >;
-  const areTexts = [id, resource, endpointUri, owner, createdAt, stream, incarnation].every(
+  const {
+    id,
+    resource,
+    filter,
+    endpointUri,
+    secret = '',
+    owner,
+    createdAt,
+    start,
+    stream,
+    incarnation,
+  } = value as Partial<Record<keyof SubscriptionRecord, unknown>>;
+  const areTexts = [id, resource, endpointUri, secret, owner, createdAt, stream, incarnation].every(
     (text) => typeof text === 'string',
   );
   if (!areTexts || !Number.isSafeInteger(start) || !URL.canParse(endpointUri as string)) return false;
   const { node, path } = (filter ?? {}) as Partial<ResourceFilter>;
-  return typeof node === 'string' && typeof path === 'string' && path.startsWith('/');
+  if (typeof node !== 'string' || typeof path !== 'string') return false;
+  return (node === '*' || isNodeName(node)) && PATH.test(path);
 }
 
 /** Namespace of subscription ids (RFC 9562 §5.5): a fixed random UUID. */
