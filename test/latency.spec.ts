@@ -342,9 +342,9 @@ describe('without a tracing service', () => {
     const hanging = await startBackend();
     hanging.answer = 'silence';
     receivers.push({ stop: () => hanging.close() });
-    const nobody = `http://127.0.0.1:${await freePort()}`;
+    const port = await freePort();
     const gateway = await startGateway({ OTEL_EXPORTER_OTLP_ENDPOINT: hanging.url, TRACE_RATE: '10000' });
-    await startCollector({ OTEL_EXPORTER_OTLP_ENDPOINT: nobody, TRACE_RATE: '10000' });
+    await startCollector({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`, TRACE_RATE: '10000' });
     await subscribeTo(gateway.api, LOCK_STATE);
 
     for (let n = 0; n < CHANGES; n += 1) await change();
@@ -353,11 +353,19 @@ describe('without a tracing service', () => {
     // An export is under way, and nobody waits for it.
     for (let n = 0; n < CHANGES; n += 1) await change();
     await eventually(() => listener.records.length >= 2 * CHANGES);
-    for (const { deps } of [gateway, collector]) await eventually(async () => (await spans(deps, 'failed')) > 0);
+    const counted = (outcome: string): Promise<unknown> =>
+      Promise.all([gateway, collector].map(({ deps }) => eventually(async () => (await spans(deps, outcome)) > 0)));
+    await counted('failed');
 
     expect(consumer.accepted).toHaveLength(2 * CHANGES);
     expect(listener.records.map(({ outcome }) => outcome)).toEqual(Array(2 * CHANGES).fill('delivered'));
     expect(Math.max(...listener.records.map(({ loopMs = Infinity }) => loopMs))).toBeLessThan(EXPORT_MS);
     for (const { deps } of [gateway, collector]) expect(await spans(deps, 'exported')).toBe(0);
+
+    // It is back.
+    hanging.answer = { status: 200 };
+    receivers.push(await startTestTracing({ OTLP_PORT: String(port) }));
+    await change();
+    await counted('exported');
   });
 });
