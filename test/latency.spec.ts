@@ -113,12 +113,14 @@ async function change(): Promise<void> {
   await collector.feed(daemon, `ptp4l[${stamp}]: [ptp4l.0.config] master offset ${offset} s2 freq -5120 path delay 3`);
 }
 
-/** The record of the next change of the lock state. */
-async function recordOfChange(): Promise<LatencyRecord> {
+/** Does it, and gives the record of the change of the lock state that it has made. */
+async function recordOf(making: () => Promise<unknown>): Promise<LatencyRecord> {
   const before = listener.records.length;
-  await change();
+  await making();
   return eventually(() => listener.records.slice(before).find(({ resource }) => resource === lockState.path));
 }
+
+const recordOfChange = (): Promise<LatencyRecord> => recordOf(change);
 
 async function lookUp({ query }: TestTracing, event: string | undefined): Promise<EventView> {
   const answer = await fetch(`${query}/v1/events/${event}`);
@@ -224,7 +226,7 @@ describe('N deliveries', () => {
 });
 
 describe('what is slow shows where it is slow, and nowhere else:', () => {
-  const SLOW_MS = 400;
+  const SLOW_MS = 500;
   const ROUNDS = 3;
 
   let gateway: Awaited<ReturnType<typeof spawnGateway>>;
@@ -239,13 +241,13 @@ describe('what is slow shows where it is slow, and nowhere else:', () => {
   });
 
   /** The record of a change that begins its way while a part is paused. */
-  async function recordOfChangeIn(pause: { begin(): void; end(): void }): Promise<LatencyRecord> {
-    pause.begin();
-    const record = recordOfChange();
-    await passed(SLOW_MS);
-    pause.end();
-    return record;
-  }
+  const recordOfChangeIn = (pause: { begin(): void; end(): void }): Promise<LatencyRecord> =>
+    recordOf(async () => {
+      pause.begin();
+      await change();
+      await passed(SLOW_MS);
+      pause.end();
+    });
 
   async function stagesWhen(slow: () => Promise<LatencyRecord>): Promise<Record<Stage, number[]>> {
     const stages = Object.fromEntries(STAGES.map((stage) => [stage, []])) as unknown as Record<Stage, number[]>;
@@ -256,13 +258,15 @@ describe('what is slow shows where it is slow, and nowhere else:', () => {
     return stages;
   }
 
-  /** All rounds show the delay in these stages; the others do not, in the best of the rounds: the machine may be busy. */
+  /**
+   * All rounds show the delay in these stages, and the others do not, in the best of the rounds: a machine that is busy with
+   * something else is slow anywhere, and what a gateway that did not run kept waiting is taken from `broker`.
+   */
   function expectSlow(stages: Record<Stage, number[]>, where: Stage[]): void {
     for (const stage of STAGES) {
       const least = Math.min(...stages[stage]);
-      const isSlow = where.includes(stage);
-      if (isSlow) expect({ stage, least, isSlow: least > 0.75 * SLOW_MS }).toEqual({ stage, least, isSlow });
-      else expect({ stage, least, isSlow: !(least < 0.25 * SLOW_MS) }).toEqual({ stage, least, isSlow });
+      const isAsExpected = where.includes(stage) ? least > 0.5 * SLOW_MS : least < 0.25 * SLOW_MS;
+      expect({ stage, ms: stages[stage], isAsExpected }).toMatchObject({ stage, isAsExpected: true });
     }
   }
 
