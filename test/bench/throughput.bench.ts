@@ -1,59 +1,23 @@
-import { execFile, fork, type ChildProcess } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { bus } from '../../services/shared/contract/bus.js';
-import { encodeEvent, makeEvent, newTraceparent } from '../../services/shared/event.js';
-import { eventSubject, resourceAddress } from '../../services/shared/subjects.js';
+import { resourceAddress } from '../../services/shared/subjects.js';
 import { startBroker } from '../support/broker.js';
-import { endsWithTheTests } from '../support/childProcess.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/ports.js';
 import { spawnGateway, subscribe } from '../support/services.js';
+import { message, publish, startSink, type Message } from './delivering.js';
 
 const BURST = 5_000;
 const STORM_NODES = 10_000;
 const STORM_EVENTS_EACH = 3;
-const { path, type } = bus.resources.lockState;
-
-interface Message {
-  subject: string;
-  id: string;
-  body: string;
-}
-
-function message(node: string, sequence: number): Message {
-  const id = `${node}-${sequence}`;
-  const value = { ResourceAddress: `/cluster/node/${node}/ens1fx/master`, value: sequence % 2 ? 'FREERUN' : 'LOCKED' };
-  const event = makeEvent({
-    id,
-    source: resourceAddress(node, path),
-    type,
-    time: new Date().toISOString(),
-    sequence: String(sequence),
-    traceparent: newTraceparent(),
-    data: { version: '1.0', values: [{ ...value, data_type: 'notification', value_type: 'enumeration' }] },
-  });
-  return { subject: eventSubject(node, path), id, body: encodeEvent(event) };
-}
+const { path } = bus.resources.lockState;
 
 const messages = (nodes: string[], from: number, each: number): Message[] =>
   Array.from({ length: each }, (_, n) => nodes.map((node) => message(node, from + n))).flat();
-
-/** A consumer in a process of its own. */
-async function startSink() {
-  const child: ChildProcess = fork(join(__dirname, 'sink.mjs'));
-  endsWithTheTests(child);
-  const port = await new Promise<number>((resolve) => child.once('message', (told) => resolve(told as number)));
-  const url = `http://127.0.0.1:${port}/event`;
-  return {
-    url,
-    state: async () => (await fetch(url)).json() as Promise<{ count: number; disorder: number }>,
-    reset: () => fetch(url, { method: 'DELETE' }),
-    close: () => child.kill(),
-  };
-}
 
 /** Plain undici POSTs a second, in a process of their own. */
 async function plainPosts(url: string, count: number, atOnce: number): Promise<number> {
@@ -74,13 +38,6 @@ describe('throughput, beside plain undici POSTs in the same run', () => {
     const gateway = await spawnGateway(broker.url, await freePort(), vars);
     const connection = await connect({ servers: broker.url });
     const js = jetstream(connection);
-    const publish = async (events: Message[]): Promise<void> => {
-      for (let i = 0; i < events.length; i += 500) {
-        await Promise.all(
-          events.slice(i, i + 500).map(({ subject, id, body }) => js.publish(subject, body, { msgID: id })),
-        );
-      }
-    };
     const made: string[] = [];
     const subscribeTo = async (resource: string): Promise<void> => {
       const answer = await subscribe(gateway.api, resource, sink.url);
@@ -95,11 +52,11 @@ describe('throughput, beside plain undici POSTs in the same run', () => {
       await sink.reset();
       if (mode === 'waiting') {
         process.kill(gateway.pid, 'SIGSTOP');
-        await publish(events);
+        await publish(js, events);
         process.kill(gateway.pid, 'SIGCONT');
       }
       const startedMs = performance.now();
-      if (mode === 'live') await publish(events);
+      if (mode === 'live') await publish(js, events);
       await eventually(async () => (await sink.state()).count >= events.length, 120_000);
       const perSecond = (events.length / (performance.now() - startedMs)) * 1_000;
       expect(await sink.state()).toEqual({ count: events.length, disorder: 0 });

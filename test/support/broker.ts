@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { endsWithTheTests } from './childProcess.js';
+import { endsWithTheTests, halt } from './childProcess.js';
 import { eventually } from './eventually.js';
 
 export interface Broker {
@@ -29,7 +29,7 @@ export async function startBroker(): Promise<Broker> {
   return {
     url,
     kill: (signal = 'SIGKILL') => end(server, signal),
-    pause: () => void server.kill('SIGSTOP'),
+    pause: () => halt(server.pid),
     resume: () => void server.kill('SIGCONT'),
     async restart() {
       await end(server, 'SIGKILL');

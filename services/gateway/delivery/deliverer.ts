@@ -10,7 +10,7 @@ import type { TailMessage } from './tail.js';
 export interface DelivererDeps extends Serving {
   log: Logger;
   events: EventLog;
-  /** An event of the tail has been handed to so many subscriptions. */
+  /** An event of the tail is owed to so many subscriptions. */
   onMatched: (event: LoggedEvent, matches: number) => void;
 }
 
@@ -80,8 +80,7 @@ export class Deliverer {
     if (event === undefined) return undefined;
     let matches = 0;
     for (const served of this.#index.match(event.node, event.path)) {
-      served.take(event);
-      if (served.record.disabledAt === undefined) matches += 1;
+      if (served.take(event)) matches += 1;
     }
     this.#deps.onMatched(event, matches);
     return event;

@@ -47,8 +47,8 @@ class World {
   ring = new Ring(0, { messages: 5, bytes: 1e9 });
   served: Served;
 
-  constructor(record_: SubscriptionRecord = record) {
-    this.served = new Served(record_, [0, {}], this.#serving());
+  constructor(record_: SubscriptionRecord = record, resume: SubscriptionCursor = [0, {}]) {
+    this.served = new Served(record_, resume, this.#serving());
   }
 
   get position(): number {
@@ -63,12 +63,13 @@ class World {
     this.log.push({ seq, subject, node, path, storedAtMs: this.clock.now(), event });
   }
 
-  tail(): void {
+  /** Gives whether the event is owed to the subscription. */
+  tail(): boolean {
     const event = this.log[this.tailed];
-    if (event === undefined) return;
+    if (event === undefined) return false;
     this.tailed += 1;
     this.ring.push({ ...event, data: new Uint8Array() });
-    if (event.path === PATH) this.served.take(event);
+    return event.path === PATH && this.served.take(event);
   }
 
   answer(which: number, outcome: Outcome): void {
@@ -356,6 +357,14 @@ describe('a served subscription', () => {
       { numRuns: 500 },
     );
   }, 120_000);
+
+  it('is owed what comes after its start, unless it is disabled', async () => {
+    const world = new World(record, [2, {}]);
+    for (let n = 0; n < 5; n += 1) world.publish('a');
+    const owed = [1, 2, 3, 4].map(() => world.tail());
+    world.served.record = { ...record, disabledAt: 'now' };
+    expect([...owed, world.tail()]).toEqual([false, false, true, true, false]);
+  });
 
   it('takes next to nothing when it rests', async () => {
     const world = new World();

@@ -117,12 +117,14 @@ export class Served {
     return this.#read ?? Math.max(this.#serving.events.position, this.#start);
   }
 
-  /** From the tail: an event that matches. */
-  take(event: LoggedEvent): void {
-    if (this.#read !== undefined || event.seq <= this.#start || this.#isStopped) return;
+  /** From the tail: an event that matches. Gives whether it is owed: not what came before the subscription, nor while it is disabled. */
+  take(event: LoggedEvent): boolean {
+    const isOwed = event.seq > this.#start && this.record.disabledAt === undefined;
+    if (this.#read !== undefined || event.seq <= this.#start || this.#isStopped) return isOwed;
     const work = this.#working();
     if (work.isFull) this.#detach(event.seq - 1);
     else work.offer(event);
+    return isOwed;
   }
 
   /** Has the current state of its resources sent, as soon as their nodes answer. */
