@@ -87,7 +87,7 @@ const page = (title: string, body: Html): string =>
 const delivery = (one: Delivery): Html =>
   html`<h2>To subscription <code>${one.subscription}</code></h2>
     <p>
-      ${one.outcome ?? 'under way'}, ${one.attempts} attempts; ${ms(one.totalMs)}
+      ${one.outcome ?? 'under way'}, ${one.attempts} ${one.attempts === 1 ? 'attempt' : 'attempts'}; ${ms(one.totalMs)}
       ms${
         one.loopMs === undefined
           ? html` (sum of the hops)`
