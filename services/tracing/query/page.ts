@@ -36,6 +36,15 @@ export const homePage = ({ slow, kept }: { slow: Summary[]; kept: Summary[] }): 
       ${summaries(kept)}`,
   );
 
+/** What a browser is shown of an error. */
+export const problemPage = (title: string, detail: string): string =>
+  page(
+    title,
+    html`<p><a href="/">All traces</a></p>
+      <h1>${title}</h1>
+      <p>${detail}</p>`,
+  );
+
 export const eventPage = (view: EventView): string =>
   page(
     `Event ${view.event ?? ''}`,
