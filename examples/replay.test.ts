@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { play, timedLines } from './replay.js';
+import { play, stampedAt, timedLines } from './replay.js';
 
 describe('timedLines', () => {
   it('takes the spacing from the stamps', () => {
@@ -23,6 +23,19 @@ describe('timedLines', () => {
     const lines = timedLines(readFileSync('test/fixtures/recordings/offset-lines.log', 'utf8'));
     expect(lines.at(-1)?.atMs).toBe(14_564);
   });
+});
+
+describe('stampedAt', () => {
+  it('writes the stamp as linuxptp does, cut off below', () => {
+    expect(stampedAt('ptp4l[7.100]: [ptp4l.0.config] port 1[8.000]: a', 16_680_050.999)).toBe(
+      'ptp4l[16680.050]: [ptp4l.0.config] port 1[8.000]: a',
+    );
+  });
+
+  it.each(['ioctl PTP_SYS_OFFSET: x', 'GM[1700000000]:[ts2phc.0.config] ens1f0 T-GM-STATUS s1'])(
+    'leaves %s alone',
+    (line) => expect(stampedAt(line, 1_000)).toBe(line),
+  );
 });
 
 describe('play', () => {

@@ -1,6 +1,6 @@
 /**
  * Plays log files of linuxptp into the collector's socket, at the pace of the stamps in their lines: in the place of a
- * node's daemon.
+ * node's daemon. The stamps themselves are made anew, as if the line had just been written.
  */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -40,6 +40,14 @@ export function timedLines(log: string, seconds = Infinity): TimedLine[] {
     return { atMs, line };
   });
   return timed.filter((one) => one.atMs < seconds * 1_000);
+}
+
+/**
+ * The line with the time of now for its stamp: CLOCK_MONOTONIC in seconds, as linuxptp writes it. A recorded stamp is of
+ * another machine's clock, and the line would seem to have been on its way for hours.
+ */
+export function stampedAt(line: string, monotonicMs: number): string {
+  return line.replace(/^(\w+\[)\d+\.\d{3}\]/, `$1${(Math.floor(monotonicMs) / 1_000).toFixed(3)}]`);
 }
 
 /** A connection that comes back; what is written meanwhile is lost, as it is when the daemon finds no listener. */
@@ -87,7 +95,7 @@ export async function play(lines: TimedLine[], to: Pick<Connection, 'write'>, sp
   for (const { atMs, line } of lines) {
     const waitMs = atMs / speed - (performance.now() - start);
     if (waitMs > 0) await pause(waitMs);
-    await to.write(line);
+    await to.write(stampedAt(line, Number(process.hrtime.bigint()) / 1e6));
   }
 }
 

@@ -252,9 +252,9 @@ describe('the queries of the tracing service', () => {
 
   const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
     fetch(`${tracing.query}${path}`, { headers });
-  const page = async (path: string): Promise<string> => {
+  const page = async (path: string, status = 200): Promise<string> => {
     const answer = await get(path, { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' });
-    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([status, 'text/html; charset=utf-8']);
     expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
     const text = await answer.text();
     expect(text).toMatch(/^<!doctype html>/);
@@ -318,6 +318,11 @@ describe('the queries of the tracing service', () => {
     const answer = await get(path);
     expect([answer.status, answer.headers.get('content-type')]).toEqual([status, 'application/problem+json']);
     expect(await jsonOf(answer)).toMatchObject({ status, title });
+  });
+
+  it('answer a problem as a page to whoever prefers one, as the form for an event does', async () => {
+    expect(await page('/v1/events/unknown', 404)).toContain('not traced, not kept, or too old');
+    expect(await page('/%3Cscript%3E', 404)).toContain('script');
   });
 
   it('are not for writing', async () => {

@@ -33,7 +33,7 @@ export function startMessage(run) {
   const data = relative(process.cwd(), dataDir) || dataDir;
   const natsUrl = broker.url === 'nats://127.0.0.1:4222' ? '' : `NATS_URL=${broker.url} `;
   const source = demo
-    ? `Recorded output of a real linuxptp plays over and over as node ${nodeName}, 15 s a lap.`
+    ? `Recorded output of a real linuxptp plays over and over as node ${nodeName}, 15.6 s a lap.`
     : `Waiting for the daemon of node ${nodeName} on ${eventSocket}.`;
   return `
 ptp-event-bus is ready after ${seconds.toFixed(1)} s. ${source}

@@ -111,6 +111,11 @@ describe('the hop table of a delivery', () => {
     expect(rows(only(spansOf({ receive })))).toMatchObject({ broker: [4, 'suspect'], queue: [undefined, 'suspect'] });
   });
 
+  it('takes no time from linuxptp to the collector that cannot be: the stamp is of another clock', () => {
+    const receive = { ...RECEIVED, 'ptp.stage.emit_ms': 60_001 };
+    expect(rows(only(spansOf({ receive })))).toMatchObject({ emit: [undefined, 'suspect'], parse: [0.1, 'exact'] });
+  });
+
   it('has one delivery per subscription', () => {
     const spans = ['a', 'b'].flatMap((subscription) => spansOf({ subscription }));
     expect(deliveriesOf(spans).map(({ subscription }) => subscription)).toEqual(['a', 'b']);

@@ -29,6 +29,8 @@ export interface Delivery {
 }
 
 const STAGES = ['emit', 'parse', 'enqueue', 'publish', 'broker', 'queue', 'retry', 'post'] as const;
+/** No line waits a minute on its way to the collector: its stamp is another clock's. */
+const MAX_EMIT_MS = 60_000;
 const QUALITIES: readonly unknown[] = ['exact', 'derived', 'suspect'];
 /** `emit` comes before the line is read; `publish` and `broker` overlap, and `broker` goes on. */
 const IN_TOTAL: readonly Stage[] = ['parse', 'enqueue', 'broker', 'queue', 'retry', 'post'];
@@ -108,6 +110,7 @@ function measured(hop: Stage, receive: Span | undefined): Figure | undefined {
   const stage = receive?.attributes.number(`ptp.stage.${hop}_ms`);
   const ms = receive?.attributes.number(`ptp.hop.${hop}_ms`) ?? stage;
   if (ms === undefined) return undefined;
+  if (hop === 'emit' && ms > MAX_EMIT_MS) return { quality: 'suspect' };
   const said = receive?.attributes.get(`ptp.hop.${hop}_quality`);
   // All stages but the broker's lie within one process.
   const quality = QUALITIES.includes(said) ? (said as Quality) : hop === 'broker' ? 'derived' : 'exact';

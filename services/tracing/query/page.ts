@@ -36,6 +36,15 @@ export const homePage = ({ slow, kept }: { slow: Summary[]; kept: Summary[] }): 
       ${summaries(kept)}`,
   );
 
+/** What a browser is shown of an error. */
+export const problemPage = (title: string, detail: string): string =>
+  page(
+    title,
+    html`<p><a href="/">All traces</a></p>
+      <h1>${title}</h1>
+      <p>${detail}</p>`,
+  );
+
 export const eventPage = (view: EventView): string =>
   page(
     `Event ${view.event ?? ''}`,
@@ -87,7 +96,7 @@ const page = (title: string, body: Html): string =>
 const delivery = (one: Delivery): Html =>
   html`<h2>To subscription <code>${one.subscription}</code></h2>
     <p>
-      ${one.outcome ?? 'under way'}, ${one.attempts} attempts; ${ms(one.totalMs)}
+      ${one.outcome ?? 'under way'}, ${one.attempts} ${one.attempts === 1 ? 'attempt' : 'attempts'}; ${ms(one.totalMs)}
       ms${
         one.loopMs === undefined
           ? html` (sum of the hops)`

@@ -1,5 +1,6 @@
 import type { Context, Next } from 'koa';
 import type { Logger } from '../../shared/log.js';
+import { CONTENT_SECURITY_POLICY, problemPage } from './page.js';
 import { BadParameter } from './search.js';
 
 /** An error with the status it answers with. */
@@ -33,7 +34,7 @@ function unanswered({ status, method, path, response }: Context): Problem {
   return new Problem(405, 'method not allowed', `${method} is not possible here, but ${allow}`);
 }
 
-/** Renders every error: in Jaeger's form where its API is asked, else as problem+json (RFC 9457). */
+/** Renders every error: in Jaeger's form where its API is asked, as a page for a browser, else as problem+json (RFC 9457). */
 export function problems(log: Logger) {
   return async (ctx: Context, next: Next): Promise<void> => {
     try {
@@ -46,6 +47,13 @@ export function problems(log: Logger) {
       ctx.set(headers);
       if (ctx.path.startsWith('/api/')) {
         ctx.body = { data: null, total: 0, limit: 0, offset: 0, errors: [{ code: status, msg: message }] };
+        return;
+      }
+      ctx.vary('Accept');
+      if (ctx.accepts('json', 'html') === 'html') {
+        ctx.set('content-security-policy', CONTENT_SECURITY_POLICY);
+        ctx.type = 'html';
+        ctx.body = problemPage(title, message);
         return;
       }
       ctx.type = 'application/problem+json';
