@@ -109,8 +109,10 @@ export function declareKnown(exposition: Exposition, { nodes, scopes, jetStream,
   gauge('ptp_scope_subscriptions', 'Subscriptions that the gateways of a scope serve.', ({ monotonic }) =>
     scopes.sum(monotonic, ({ subscriptions }) => subscriptions),
   );
-  gauge('ptp_scope_subscriptions_behind', 'Subscriptions that are behind the tail of their gateway.', ({ monotonic }) =>
-    scopes.sum(monotonic, ({ behind }) => behind),
+  gauge(
+    'ptp_scope_subscriptions_behind',
+    'Subscriptions that are behind: an event has waited for 10 s, or the tail goes on without them.',
+    ({ monotonic }) => scopes.sum(monotonic, ({ behind }) => behind),
   );
   gauge('ptp_scope_tail_lag_events', 'Events in the log that the slowest tail has not read.', ({ monotonic }) =>
     scopes.max(monotonic, ({ lastSequence, tailSequence }) => Math.max(0, lastSequence - tailSequence)),

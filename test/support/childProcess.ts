@@ -1,10 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
+const children = new Set<ChildProcess>();
+
 /** A test that fails must leave no process behind, and none that keeps the test runner waiting. */
 export function endsWithTheTests(child: ChildProcess): void {
   child.unref();
-  process.once('exit', () => child.kill('SIGKILL'));
+  if (children.size === 0) process.once('exit', () => children.forEach((one) => one.kill('SIGKILL')));
+  children.add(child);
 }
 
 /** Stops a process, all of its threads, until SIGCONT. When this returns it does nothing more: the signal alone may take a while. */

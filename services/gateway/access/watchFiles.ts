@@ -1,4 +1,4 @@
-import { unwatchFile, watchFile } from 'node:fs';
+import { statSync } from 'node:fs';
 
 const LOOK_EVERY_MS = 1_000;
 
@@ -7,9 +7,22 @@ const LOOK_EVERY_MS = 1_000;
  * mounted secrets are: the files are looked at once a second. Returns how to end that.
  */
 export function watchFiles(paths: string[], onChange: () => void): () => void {
-  const look = (): void => onChange();
-  for (const path of paths) watchFile(path, { interval: LOOK_EVERY_MS, persistent: false }, look);
-  return () => {
-    for (const path of paths) unwatchFile(path, look);
-  };
+  // Looked at right away: `fs.watchFile` takes its first look later, and misses for good what changes before.
+  let seen = stamps(paths);
+  const timer = setInterval(() => {
+    const now = stamps(paths);
+    if (now === seen) return;
+    seen = now;
+    onChange();
+  }, LOOK_EVERY_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+/** What changes with the files. */
+const stamps = (paths: string[]): string => paths.map(stampOf).join(' ');
+
+function stampOf(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? 'none' : `${stat.ino}/${stat.size}/${stat.mtimeNs}`;
 }

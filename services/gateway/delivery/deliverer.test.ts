@@ -2,6 +2,8 @@ import { pino } from 'pino';
 import { FakeClock } from '../../../test/support/fakeClock.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import { Deliverer, type DelivererDeps } from './deliverer.js';
+import type { LoggedEvent } from './log.js';
+import type { TailMessage } from './tail.js';
 
 const record = {
   id: 's1',
@@ -37,5 +39,31 @@ describe('a subscription that is enabled', () => {
     await stopping;
     expect(saved()).toEqual([['s1', [5, {}]]]);
     await deliverer.stop(0);
+  });
+});
+
+describe('the backlog', () => {
+  it('counts who has an event that has waited, or is detached; nobody waits for a disabled one', async () => {
+    const clock = new FakeClock();
+    const waiting = new Deliverer({
+      ...deps,
+      clock,
+      events: { position: 10, append: (message: LoggedEvent) => message },
+      attempt: () => new Promise(() => {}),
+      onMatched: () => {},
+    } as unknown as DelivererDeps);
+    waiting.add(record, [10, {}]);
+    waiting.add({ ...record, id: 's2', filter: { ...record.filter, node: 'n2' } }, [10, {}]);
+    expect(waiting.backlog()).toEqual({ behind: 0, oldestUndeliveredSeconds: 0 });
+
+    const event = { seq: 11, subject: 'x', ...record.filter, storedAtMs: clock.now(), event: { sequence: '1' } };
+    waiting.take(event as unknown as TailMessage);
+    clock.advance({ seconds: 9 });
+    expect(waiting.backlog()).toEqual({ behind: 0, oldestUndeliveredSeconds: 9 });
+    clock.advance({ seconds: 1 });
+    expect(waiting.backlog()).toEqual({ behind: 1, oldestUndeliveredSeconds: 10 });
+
+    waiting.update({ ...record, disabledAt: 'now' });
+    expect(waiting.backlog()).toEqual({ behind: 0, oldestUndeliveredSeconds: 0 });
   });
 });

@@ -7,6 +7,9 @@ import type { StateOrder } from './owedStates.js';
 import { Served, type Serving } from './served.js';
 import type { TailMessage } from './tail.js';
 
+/** A subscription whose event has waited for so long is behind, whatever it holds. */
+const BEHIND_AFTER_MS = 10_000;
+
 export interface DelivererDeps extends Serving {
   log: Logger;
   events: EventLog;
@@ -116,16 +119,21 @@ export class Deliverer {
     yield* this.#served.values();
   }
 
-  /** Subscriptions that are behind the tail, and the age of the oldest event that waits (0: none does). */
+  /**
+   * Subscriptions that are behind: detached, or with an event that has waited for 10 s; and the age of the oldest event
+   * that waits (0: none does). A disabled one waits for nobody.
+   */
   backlog(): { behind: number; oldestUndeliveredSeconds: number } {
     const nowMs = this.#deps.clock.now();
     let behind = 0;
-    let oldestMs = nowMs;
+    let longestMs = 0;
     for (const served of this.#served.values()) {
-      if (!served.isAttached && served.record.disabledAt === undefined) behind += 1;
-      oldestMs = Math.min(oldestMs, served.oldestStoredAtMs ?? nowMs);
+      if (served.record.disabledAt !== undefined) continue;
+      const waitedMs = nowMs - (served.oldestStoredAtMs ?? nowMs);
+      if (!served.isAttached || waitedMs >= BEHIND_AFTER_MS) behind += 1;
+      longestMs = Math.max(longestMs, waitedMs);
     }
-    return { behind, oldestUndeliveredSeconds: (nowMs - oldestMs) / 1_000 };
+    return { behind, oldestUndeliveredSeconds: longestMs / 1_000 };
   }
 
   /** No new attempts; running ones have `graceMs` to end. */
