@@ -1,4 +1,4 @@
-/** Unit tests (*.test.ts) stand beside their file; specs (test/*.spec.ts) use a real nats-server, sockets and HTTP. */
+/** Unit tests (*.test.ts) stand beside their file; specs (test/*.spec.ts) use a real nats-server, sockets and HTTP; the longest (test/*.long.ts) have a command of their own. */
 module.exports = {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/{services,deploy,test,examples}/**/*.{test,spec}.ts'],
