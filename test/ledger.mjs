@@ -9,5 +9,8 @@ if (!(seconds > 0)) {
   process.exit(1);
 }
 const env = { ...process.env, LEDGER_SECONDS: String(seconds), ...(values.seed && { LEDGER_SEED: values.seed }) };
-const { status } = spawnSync('npm', ['run', '-s', 'test:long', '--', '--testPathPatterns', 'test/ledger'], { env, stdio: 'inherit' });
+const { status } = spawnSync('npm', ['run', '-s', 'test:long', '--', '--testPathPatterns', 'test/ledger'], {
+  env,
+  stdio: 'inherit',
+});
 process.exit(status ?? 1);

@@ -9,5 +9,8 @@ if (!(megabytes > 0)) {
   process.exit(1);
 }
 const env = { ...process.env, STRESS_MEGABYTES: String(megabytes) };
-const { status } = spawnSync('npm', ['run', '-s', 'test:long', '--', '--testPathPatterns', 'test/tracingFlood'], { env, stdio: 'inherit' });
+const { status } = spawnSync('npm', ['run', '-s', 'test:long', '--', '--testPathPatterns', 'test/tracingFlood'], {
+  env,
+  stdio: 'inherit',
+});
 process.exit(status ?? 1);
