@@ -95,9 +95,7 @@ export class StateWriter {
   save(): void {
     this.#isWanted = true;
     if (this.#cancelRetry) return;
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#write();
   }
 
   /** Writes the newest value, once, and gives up on trouble. */
@@ -127,8 +125,10 @@ export class StateWriter {
           this.#cancelRetry = undefined;
           this.save();
         });
-        return;
+        break;
       }
     }
+    // In the same turn as the decision to end: what is wanted a moment later begins anew.
+    this.#writing = undefined;
   }
 }

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import type { Clock } from '../../shared/clock.js';
+import { sleep, type Clock } from '../../shared/clock.js';
+import { eventSubject } from '../../shared/subjects.js';
 import { bus } from '../../shared/contract/bus.js';
 import type { Logger } from '../../shared/log.js';
 import type { GatewayReport } from '../../shared/messages.js';
@@ -27,6 +28,8 @@ import type { Ending, Halt } from './work.js';
 
 /** Time that running attempts have when the gateway stops. */
 const GRACE_MS = 2_000;
+/** A tail that is further behind is interrupted: then the state goes first after all. */
+const LONGEST_TAIL_WAIT_MS = 1_000;
 
 export interface EngineParts {
   broker: NatsConnection;
@@ -76,7 +79,11 @@ export class Engine {
       log.warn({ seq, subject, reason }, 'not an event, passed over');
       metrics.badMessages.inc();
     });
-    const currentEvents = new CurrentEvents((node, path) => states.current(node, path));
+    const currentEvents = new CurrentEvents(async (node, path) => {
+      const answer = await states.current(node, path);
+      if (answer.kind === 'current') await this.#tailHas(eventSubject(node, path));
+      return answer;
+    });
     this.deliverer = new Deliverer({
       clock,
       log,
@@ -175,6 +182,17 @@ export class Engine {
       this.tail.refilter();
     }
     this.deliverer.add(record, resume);
+  }
+
+  /**
+   * Waits until the tail has handed on the newest event of a subject: a state that overtook the event it is current to
+   * would be followed by older events when the gateway is started anew in between. Rejects while the broker is away.
+   */
+  async #tailHas(subject: string): Promise<void> {
+    const { jsm, clock } = this.#parts;
+    const newest = await jsm.direct.getMessage(bus.streams.events, { last_by_subj: subject });
+    const endMs = clock.monotonic() + LONGEST_TAIL_WAIT_MS;
+    while (newest !== null && this.tail.position < newest.seq && clock.monotonic() < endMs) await sleep(clock, 5);
   }
 
   /** Now and then, so that a subscription that is deleted and made again does not have the log read anew each time. */
