@@ -11,7 +11,7 @@ import type { Publication } from './publication.js';
 import { createSender } from './publish.js';
 import type { Receipts } from './receipts.js';
 import type { Instant } from './state/clock.js';
-import { readRemembered, StateWriter } from './stateStore.js';
+import { openStates, readRemembered, StateWriter } from './stateStore.js';
 
 /** Time that the outbox has to empty itself when the collector stops. */
 const DRAIN_MS = 2_500;
@@ -51,7 +51,13 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
   const ensure = (): Promise<void> => ensureStreams(jsm, config.streams, { log, signal: stopping.signal });
   life.onStop('streams', () => stopping.abort());
 
-  const states = new StateWriter({ js, nodeName, clock, log, value: () => publication.nodeState(clock.now()) });
+  const states = new StateWriter({
+    open: () => openStates(js),
+    nodeName,
+    clock,
+    log,
+    value: () => publication.nodeState(clock.now()),
+  });
   const sender = (
     stream: string | undefined,
     onPublished: (seconds: number) => void,

@@ -67,11 +67,13 @@ function readClock(header: string): ClockRecord | undefined {
   return required.every((member) => typeof member === 'string') ? (clock as ClockRecord) : undefined;
 }
 
-const openStates = (js: JetStreamClient): Promise<KV> =>
+/** The bucket ptp_states; it is not made here. */
+export const openStates = (js: JetStreamClient): Promise<KV> =>
   new Kvm(js).open(bus.buckets.states, { bindOnly: true, allow_direct: true });
 
 export interface StateWriterOptions {
-  js: JetStreamClient;
+  /** Gives the bucket; asked again until it does. */
+  open: () => Promise<Pick<KV, 'put'>>;
   nodeName: string;
   clock: Clock;
   log: Logger;
@@ -82,7 +84,7 @@ export interface StateWriterOptions {
 /** Writes the node's value in ptp_states: one write at a time, and several changes meanwhile make one more. */
 export class StateWriter {
   readonly #options: StateWriterOptions;
-  #kv: KV | undefined;
+  #kv: Pick<KV, 'put'> | undefined;
   #writing: Promise<void> | undefined;
   #isWanted = false;
   #cancelRetry: (() => void) | undefined;
@@ -112,11 +114,11 @@ export class StateWriter {
   }
 
   async #write(): Promise<void> {
-    const { js, nodeName, clock, log, value } = this.#options;
+    const { open, nodeName, clock, log, value } = this.#options;
     while (this.#isWanted) {
       this.#isWanted = false;
       try {
-        this.#kv ??= await openStates(js);
+        this.#kv ??= await open();
         await this.#kv.put(nodeToken(nodeName), JSON.stringify(value()));
       } catch (err) {
         this.#isWanted = true;
