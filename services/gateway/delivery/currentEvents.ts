@@ -14,12 +14,15 @@ export type CurrentEvent =
   /** The node does not answer, or does not vouch for its state: a remembered state is never sent as if current. */
   | { kind: 'silent' };
 
+/** Rejects while the broker is away. */
+type Ask = (node: string, path: string, signal: AbortSignal) => Promise<StateAnswer>;
+
 /** Asks nodes for their current state, as subscriptions are sent it. */
 export class CurrentEvents {
-  readonly #ask: (node: string, path: string) => Promise<StateAnswer>;
+  readonly #ask: Ask;
   readonly #slots = new Slots(ASKED_AT_ONCE);
 
-  constructor(ask: (node: string, path: string) => Promise<StateAnswer>) {
+  constructor(ask: Ask) {
     this.#ask = ask;
   }
 
@@ -33,7 +36,7 @@ export class CurrentEvents {
     if (giveBack === undefined) return { kind: 'silent' };
     try {
       onAsk();
-      return currentEvent(await this.#ask(node, path), resourceAddress(node, path));
+      return currentEvent(await this.#ask(node, path, signal), resourceAddress(node, path));
     } catch {
       // The broker is away, or the answer is none: anybody may have given it.
       return { kind: 'silent' };

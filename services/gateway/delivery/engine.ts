@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { sleep, type Clock } from '../../shared/clock.js';
-import { eventSubject } from '../../shared/subjects.js';
+import type { Clock } from '../../shared/clock.js';
 import { bus } from '../../shared/contract/bus.js';
 import type { Logger } from '../../shared/log.js';
 import type { GatewayReport } from '../../shared/messages.js';
+import { eventSubject } from '../../shared/subjects.js';
 import type { Measuring } from '../measuring/open.js';
 import type { GatewayMetrics } from '../metrics.js';
 import type { States } from '../states.js';
@@ -28,8 +28,6 @@ import type { Ending, Halt } from './work.js';
 
 /** Time that running attempts have when the gateway stops. */
 const GRACE_MS = 2_000;
-/** A tail that is further behind is interrupted: then the state goes first after all. */
-const LONGEST_TAIL_WAIT_MS = 1_000;
 
 export interface EngineParts {
   broker: NatsConnection;
@@ -79,9 +77,10 @@ export class Engine {
       log.warn({ seq, subject, reason }, 'not an event, passed over');
       metrics.badMessages.inc();
     });
-    const currentEvents = new CurrentEvents(async (node, path) => {
+    const currentEvents = new CurrentEvents(async (node, path, signal) => {
       const answer = await states.current(node, path);
-      if (answer.kind === 'current') await this.#tailHas(eventSubject(node, path));
+      // A state that overtook the event it is current to would be followed by older ones after a restart in between.
+      if (answer.kind === 'current') await this.#events.handedOn(eventSubject(node, path), signal);
       return answer;
     });
     this.deliverer = new Deliverer({
@@ -182,17 +181,6 @@ export class Engine {
       this.tail.refilter();
     }
     this.deliverer.add(record, resume);
-  }
-
-  /**
-   * Waits until the tail has handed on the newest event of a subject: a state that overtook the event it is current to
-   * would be followed by older events when the gateway is started anew in between. Rejects while the broker is away.
-   */
-  async #tailHas(subject: string): Promise<void> {
-    const { jsm, clock } = this.#parts;
-    const newest = await jsm.direct.getMessage(bus.streams.events, { last_by_subj: subject });
-    const endMs = clock.monotonic() + LONGEST_TAIL_WAIT_MS;
-    while (newest !== null && this.tail.position < newest.seq && clock.monotonic() < endMs) await sleep(clock, 5);
   }
 
   /** Now and then, so that a subscription that is deleted and made again does not have the log read anew each time. */

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { FakeClock } from '../../../test/support/fakeClock.js';
 import { encodeEvent, makeEvent, newTraceparent } from '../../shared/event.js';
@@ -79,5 +80,49 @@ describe('the stored part of the log', () => {
       streams: { getMessage: async () => message, info: async () => ({ state: { first_seq: 1 } }) },
     } as unknown as JetStreamManager;
     expect((await new EventLog(jsm, new FakeClock(), () => {}).stored(oneSubject(subject), 5))?.seq).toBe(5);
+  });
+});
+
+describe('waiting for the newest event of a subject', () => {
+  const clock = new FakeClock();
+  const wait = (newest: number | null, signal = new AbortController().signal) => {
+    const message = newest === null ? null : { seq: newest };
+    const jsm = { direct: { getMessage: async () => message } } as unknown as JetStreamManager;
+    const log = new EventLog(jsm, clock, () => {});
+    log.restart(3);
+    let isOver = false;
+    void log.handedOn(subject, signal).then(() => (isOver = true));
+    const isOverAfter = async (ms: number): Promise<boolean> => {
+      await turn();
+      clock.advance({ ms });
+      await turn();
+      return isOver;
+    };
+    return { log, isOverAfter };
+  };
+
+  it.each([null, 2, 3])('is over at once when it is %p and the tail at 3', async (newest) => {
+    expect(await wait(newest).isOverAfter(0)).toBe(true);
+  });
+
+  it('ends when the tail has handed it on', async () => {
+    const { log, isOverAfter } = wait(5);
+    expect(await isOverAfter(5)).toBe(false);
+    log.passOver(4);
+    expect(await isOverAfter(5)).toBe(false);
+    log.passOver(5);
+    expect(await isOverAfter(5)).toBe(true);
+  });
+
+  it('ends after a second when the tail is interrupted, and when nobody wants the answer any more', async () => {
+    const { isOverAfter } = wait(5);
+    for (let i = 0; i < 199; i += 1) expect(await isOverAfter(5)).toBe(false);
+    expect(await isOverAfter(5)).toBe(true);
+
+    const gone = new AbortController();
+    const other = wait(5, gone.signal);
+    expect(await other.isOverAfter(5)).toBe(false);
+    gone.abort();
+    expect(await other.isOverAfter(0)).toBe(true);
   });
 });

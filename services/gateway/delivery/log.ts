@@ -1,5 +1,5 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
-import type { Clock } from '../../shared/clock.js';
+import { sleep, type Clock } from '../../shared/clock.js';
 import { bus } from '../../shared/contract/bus.js';
 import { BadEvent, decodeEvent, type PtpEvent } from '../../shared/event.js';
 import { BadName, eventSubject, nodeToken, resourceAddress, resourceOfSubject } from '../../shared/subjects.js';
@@ -9,6 +9,9 @@ import { traceparentOf, type TailMessage } from './tail.js';
 
 /** How old what is known of the log's beginning may be when something was not found where it was looked for. */
 const FRESH_MS = 1_000;
+/** A tail that is further behind is interrupted, and not waited for. */
+const LONGEST_WAIT_MS = 1_000;
+const LOOK_MS = 5;
 
 /** An event with its place in the log. */
 export interface LoggedEvent {
@@ -158,6 +161,17 @@ export class EventLog {
       if (event !== undefined) return event;
       at = found.seq + 1;
     }
+  }
+
+  /**
+   * Waits until the tail has handed on the newest event of a subject, for a second at most. Rejects while the broker is
+   * away.
+   */
+  async handedOn(subject: string, signal: AbortSignal): Promise<void> {
+    const newest = await this.#jsm.direct.getMessage(this.#stream, { last_by_subj: subject });
+    const endMs = this.#clock.monotonic() + LONGEST_WAIT_MS;
+    const isWaiting = (): boolean => !signal.aborted && this.#clock.monotonic() < endMs;
+    while (newest !== null && this.#position < newest.seq && isWaiting()) await sleep(this.#clock, LOOK_MS, signal);
   }
 
   async #refreshFirstStored(): Promise<void> {
