@@ -109,10 +109,13 @@ def say(text):
 
 
 def main():
-    options = argparse.ArgumentParser(description="A v1 consumer of PTP events.")
-    options.add_argument("--gateway", default="http://localhost:8089")
-    options.add_argument("--node", default="demo-node")
-    options.add_argument("--host", default="127.0.0.1", help="address at which the gateway reaches us")
+    options = argparse.ArgumentParser(
+        description="A v1 consumer of PTP events.",
+        epilog="API_TOKEN in the environment is the bearer token it shows, if the gateway asks for one.",
+    )
+    options.add_argument("--gateway", default="http://localhost:8089", help="base URL of the gateway (default: %(default)s)")
+    options.add_argument("--node", default="demo-node", help="node whose states are subscribed (default: %(default)s)")
+    options.add_argument("--host", default="127.0.0.1", help="address at which the gateway reaches us (default: %(default)s)")
     options.add_argument("--port", type=int, default=0, help="port of the endpoint (default: a free one)")
     options.add_argument("--events", type=int, help="end after so many events")
     options = options.parse_args()

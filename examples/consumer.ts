@@ -10,6 +10,20 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
+const USAGE = `Usage: node dist/examples/consumer.js [options]
+
+Subscribes to the three states of a node over REST, prints each event it is sent, and unsubscribes when it ends.
+
+  --gateway URL   base URL of the gateway (default: http://localhost:8089)
+  --node NAME     node whose states are subscribed (default: demo-node)
+  --host ADDRESS  address to listen on, which the gateway must reach (default: 127.0.0.1)
+  --port PORT     port to listen on; 0: any free one (default: 9089)
+  --help          this text
+
+It reads no environment variables.
+
+Example: node dist/examples/consumer.js --node compute-1.example.com --port 9099
+`;
 const PATHS = ['/sync/ptp-status/lock-state', '/sync/sync-status/os-clock-sync-state', '/sync/sync-status/sync-state'];
 
 /** An event as it is pushed. Consumers know the members of a value by their old or by their new names. */
@@ -47,8 +61,13 @@ async function main(): Promise<void> {
       node: { type: 'string', default: 'demo-node' },
       host: { type: 'string', default: '127.0.0.1' },
       port: { type: 'string', default: '9089' },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
+  if (options.help) {
+    process.stdout.write(USAGE);
+    return;
+  }
   const server = createServer((request, response) => {
     void receive(request).then((status) => response.writeHead(status).end());
   });

@@ -6,6 +6,17 @@
 // Real tools use a NATS client, which also reconnects (proto/README.md).
 import { connect } from 'node:net';
 
+const USAGE = `Usage: node examples/subscribe.mjs [SUBJECT]
+
+Prints the events of a subject, which may have wildcards (default: ptp.events.>), until Ctrl-C.
+
+  NATS_URL   the broker (default: nats://127.0.0.1:4222)
+
+Example: node examples/subscribe.mjs 'ptp.events.*.sync.ptp-status.lock-state'`;
+if (process.argv.includes('--help') || process.argv.includes('-h')) {
+  console.log(USAGE);
+  process.exit();
+}
 const subject = process.argv[2] ?? 'ptp.events.>';
 const url = process.env.NATS_URL ?? 'nats://127.0.0.1:4222';
 

@@ -6,6 +6,11 @@ import { compile } from 'json-schema-to-typescript';
 import protobuf from 'protobufjs';
 import { parse } from 'yaml';
 
+if (process.argv.includes('--help')) {
+  process.stdout.write('Usage: npm run proto\n\nMakes services/shared/contract/ from the files in proto/.\n');
+  process.exit();
+}
+
 const here = fileURLToPath(new URL('.', import.meta.url));
 const out = fileURLToPath(new URL('../services/shared/contract/', import.meta.url));
 const bin = fileURLToPath(new URL('../node_modules/.bin', import.meta.url));

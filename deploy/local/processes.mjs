@@ -159,6 +159,8 @@ function passOn(output, logFile, onLine) {
   output.once('end', () => log.end());
 }
 
+const CANNOT_START = /^\w+ cannot start: ?/;
+
 /**
  * Why a process ended, from the end of its log: the sentence of a service that cannot start, else the last warning
  * or error that a service logged (JSON), else the last thing that it said.
@@ -166,9 +168,14 @@ function passOn(output, logFile, onLine) {
  */
 export function lastWords(log) {
   const lines = log.split('\n').filter((line) => line.trim() !== '');
-  const sentence = lines.findLast((line) => /^\w+ cannot start: /.test(line));
-  if (sentence !== undefined) return sentence.replace(/^\w+ cannot start: /, '');
-  const error = lines.map(parseRecord).findLast((record) => record !== undefined && record.level >= 40);
+  const at = lines.findLastIndex((line) => CANNOT_START.test(line));
+  if (at >= 0) {
+    // Several mistakes follow, on an indented line each.
+    const end = lines.findIndex((line, i) => i > at && !line.startsWith('  '));
+    const [first = '', ...more] = lines.slice(at, end < 0 ? undefined : end);
+    return [first.replace(CANNOT_START, ''), ...more.map((line) => line.trim())].filter(Boolean).join('; ');
+  }
+  const error = lines.map(parseRecord).findLast((record) => ['warn', 'error', 'fatal'].includes(record?.level ?? ''));
   if (error !== undefined) return [error.msg, error.err?.message].filter(Boolean).join(': ');
   const last = lines.at(-1) ?? '';
   return parseRecord(last)?.msg ?? last;
@@ -176,7 +183,7 @@ export function lastWords(log) {
 
 /**
  * @param {string} line
- * @returns {{ level: number, msg?: string, err?: { message?: string } } | undefined}
+ * @returns {{ level: string, msg?: string, err?: { message?: string } } | undefined}
  */
 function parseRecord(line) {
   try {

@@ -68,7 +68,10 @@ export async function serviceMistakes(root, environments) {
 
 /** @param {string[]} mistakes */
 export function refuse(mistakes) {
-  if (mistakes.length > 0) throw new CannotStart(`Cannot start: ${mistakes.join('; ')}.`);
+  if (mistakes.length === 0) return;
+  throw new CannotStart(
+    mistakes.length === 1 ? `Cannot start: ${mistakes[0]}.` : ['Cannot start:', ...mistakes].join('\n  '),
+  );
 }
 
 /**

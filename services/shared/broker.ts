@@ -20,16 +20,20 @@ export interface BrokerSettings {
 export function readBrokerSettings(env: Env): BrokerSettings {
   const settings = {
     servers: env
-      .text('NATS_URL', 'nats://localhost:4222')
+      .text('NATS_URL', {
+        what: 'the broker, never with user and password; several servers: comma-separated',
+        unit: 'URL',
+        fallback: 'nats://localhost:4222',
+      })
       .split(',')
       .map((url) => url.trim()),
-    creds: env.file('NATS_CREDS'),
-    user: env.optional('NATS_USER'),
-    password: env.optional('NATS_PASSWORD'),
-    token: env.optional('NATS_TOKEN'),
-    tlsCa: env.file('NATS_TLS_CA'),
-    tlsCert: env.file('NATS_TLS_CERT'),
-    tlsKey: env.file('NATS_TLS_KEY'),
+    creds: env.file('NATS_CREDS', { what: 'file with the credentials (.creds)' }),
+    user: env.optional('NATS_USER', { what: 'user on the broker, with NATS_PASSWORD' }),
+    password: env.optional('NATS_PASSWORD', { what: 'password of NATS_USER; secret' }),
+    token: env.optional('NATS_TOKEN', { what: 'token for the broker; secret' }),
+    tlsCa: env.file('NATS_TLS_CA', { what: "PEM file of the broker's CA" }),
+    tlsCert: env.file('NATS_TLS_CERT', { what: 'PEM file of our certificate, with NATS_TLS_KEY' }),
+    tlsKey: env.file('NATS_TLS_KEY', { what: 'PEM file of its key' }),
   };
   for (const url of settings.servers) {
     if (!/^((nats|tls):\/\/)?[^\s/@]+$/.test(url)) {

@@ -40,7 +40,7 @@ describe('settings', () => {
 
   it('require what has no default', () => {
     const env = new Env({});
-    env.text('NODE_NAME');
+    env.text('NODE_NAME', { what: 'name of this node' });
     expect(() => env.check({})).toThrow('NODE_NAME is required');
   });
 });

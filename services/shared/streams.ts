@@ -30,8 +30,19 @@ export interface StreamSettings {
 
 export function readStreamSettings(env: Env): StreamSettings {
   return {
-    replicas: env.integer('STREAM_REPLICAS', 1, { min: 1, max: 5, what: 'a number of copies' }),
-    eventsMaxBytes: env.integer('EVENTS_MAX_BYTES', 1024 * MiB, { min: MiB, max: 2 ** 43, what: 'a number of bytes' }),
+    replicas: env.integer('STREAM_REPLICAS', {
+      what: 'copies of each stream that a service makes: 1, 3 or 5',
+      unit: 'copies',
+      fallback: 1,
+      min: 1,
+      max: 5,
+    }),
+    eventsMaxBytes: env.size('EVENTS_MAX_BYTES', {
+      what: 'size of the log, the real limit of its retention',
+      fallback: '1Gi',
+      min: '1Mi',
+      max: '8Ti',
+    }),
   };
 }
 

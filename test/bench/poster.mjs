@@ -2,6 +2,13 @@
 // node poster.mjs <url> <count> <at once> <body>; prints POSTs a second.
 import { Agent } from 'undici';
 
+if (process.argv.includes('--help')) {
+  process.stdout.write(
+    'Usage: node test/bench/poster.mjs URL COUNT AT_ONCE BODY\n\nPosts BODY so often, so many at a time; prints POSTs a second.\n\n' +
+      "Example: node test/bench/poster.mjs http://127.0.0.1:9099/event 10000 64 '{}'\n",
+  );
+  process.exit();
+}
 const [url = '', count = '0', atOnce = '1', body = ''] = process.argv.slice(2);
 const { origin, pathname } = new URL(url);
 const agent = new Agent({ connections: Number(atOnce), pipelining: 1 });
