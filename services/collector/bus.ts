@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectBroker, jetStream, type NatsConnection } from '../shared/broker.js';
 import { bus } from '../shared/contract/bus.js';
+import { Doublings } from '../shared/doublings.js';
 import type { Deps } from '../shared/service.js';
 import { ensureStreams } from '../shared/streams.js';
 import type { CollectorConfig } from './config.js';
@@ -73,6 +74,7 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
       onPublished,
       onAttempt: ({ journey }) => journeys.attempt(journey),
     });
+  const drops = new Doublings(clock);
   const outbox = new Outbox({
     clock,
     limit: config.outboxSize,
@@ -86,7 +88,7 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
       journeys.dropped(event.journey, reason);
       publication.onDropped(event);
       metrics.dropped.inc({ reason });
-      log.warn({ id: event.id, subject: event.subject, reason }, 'event dropped');
+      drops.tell((times) => log.warn({ id: event.id, subject: event.subject, reason, times }, 'event dropped'), reason);
     },
   });
   connection.onBack(() => outbox.retryNow());

@@ -1,6 +1,7 @@
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { headers, InvalidArgumentError, RequestError } from '@nats-io/transport-node';
 import type { Clock } from '../shared/clock.js';
+import { Doublings } from '../shared/doublings.js';
 import type { Logger } from '../shared/log.js';
 import type { Outgoing, Sent } from './outbox.js';
 
@@ -30,6 +31,7 @@ export interface PublisherOptions {
 /** Puts one event on the stream and tells what became of it. Never rejects. */
 export function createSender(options: PublisherOptions): (event: Outgoing, firstTriedMs?: number) => Promise<Sent> {
   const { js, jsm, clock, log, isConnected, onNoStream, onPublished, onAttempt, stream } = options;
+  const refusals = new Doublings(clock);
   return async (event, firstTriedMs) => {
     // While disconnected the client would keep every attempt and send them all when it is back.
     if (!isConnected()) return 'retry';
@@ -47,7 +49,9 @@ export function createSender(options: PublisherOptions): (event: Outgoing, first
       return 'stored';
     } catch (err) {
       if (isRefusal(err)) {
-        log.error({ err, id: event.id, subject: event.subject }, 'event refused by the broker for good');
+        refusals.tell((times) =>
+          log.error({ err, id: event.id, subject: event.subject, times }, 'event refused by the broker for good'),
+        );
         return 'refused';
       }
       // Nobody answers when the last message of a missing stream is asked for.

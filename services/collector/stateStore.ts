@@ -3,6 +3,7 @@ import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import { Kvm, type KV } from '@nats-io/kv';
 import type { Clock } from '../shared/clock.js';
 import { bus } from '../shared/contract/bus.js';
+import { Doublings } from '../shared/doublings.js';
 import { decodeEvent, type PtpEvent } from '../shared/event.js';
 import type { Logger } from '../shared/log.js';
 import type { ClockRecord, NodeState } from '../shared/messages.js';
@@ -24,11 +25,12 @@ export async function readRemembered(
   nodeName: string,
   access: { js: JetStreamClient; jsm: JetStreamManager; log: Logger; signal: AbortSignal },
 ): Promise<Remembered | undefined> {
+  const failures = new Doublings();
   while (!access.signal.aborted) {
     try {
       return await readOnce(nodeName, access);
     } catch (err) {
-      access.log.warn({ err }, 'cannot read what was published before, trying again');
+      failures.tell((times) => access.log.warn({ err, times }, 'cannot read what was published before, trying again'));
       await pause(RETRY_MS);
     }
   }
@@ -87,10 +89,12 @@ export class StateWriter {
   #kv: Pick<KV, 'put'> | undefined;
   #writing: Promise<void> | undefined;
   #isWanted = false;
+  readonly #failures: Doublings;
   #cancelRetry: (() => void) | undefined;
 
   constructor(options: StateWriterOptions) {
     this.#options = options;
+    this.#failures = new Doublings(options.clock);
   }
 
   /** Something changed that is worth remembering. */
@@ -120,9 +124,10 @@ export class StateWriter {
       try {
         this.#kv ??= await open();
         await this.#kv.put(nodeToken(nodeName), JSON.stringify(value()));
+        this.#failures.reset();
       } catch (err) {
         this.#isWanted = true;
-        log.warn({ err }, 'state not saved, trying again');
+        this.#failures.tell((times) => log.warn({ err, times }, 'state not saved, trying again'));
         this.#cancelRetry = clock.wakeAt(clock.monotonic() + RETRY_MS, () => {
           this.#cancelRetry = undefined;
           this.save();

@@ -2,6 +2,7 @@ import { Kvm, type KV } from '@nats-io/kv';
 import { connectBroker, jetStream, type NatsConnection } from '../shared/broker.js';
 import { sleep } from '../shared/clock.js';
 import { bus } from '../shared/contract/bus.js';
+import { Doublings } from '../shared/doublings.js';
 import { listen } from '../shared/http.js';
 import type { Deps } from '../shared/service.js';
 import { ensureStreams, mendStreams } from '../shared/streams.js';
@@ -31,6 +32,7 @@ const RETRY_MS = 500;
 
 /** What the API needs once the broker was reached. */
 interface Loaded {
+  engine: Engine;
   publishers: Publishers;
   subscriptions: Subscriptions;
   states: States;
@@ -62,6 +64,8 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     access: openTokens(config.tokensFile, deps),
     isSidecar: config.isSidecar,
     subscriptions: () => whenLoaded().subscriptions,
+    doing: (id, isExact) => whenLoaded().engine.deliverer.doing(id, isExact),
+    startedAt: clock.now(),
     currentState: async (node, path) => whenLoaded().states.current(node, path),
     deadLetters: async (id) => whenLoaded().deadLetters.list(id),
     checkEndpoint: (endpoint, caller) => checks.run(caller, () => checkEndpoint(agent, endpoint)),
@@ -150,7 +154,11 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
     await subscriptions.reconcile();
   });
   life.onStop('upkeep', stopUpkeep);
-  metrics.watch(engine, () => subscriptions.size);
+  metrics.watch(
+    engine,
+    () => subscriptions.size,
+    () => clock.now(),
+  );
   metrics.cne.subscriptions(() => subscriptions.size);
   const { gateway, sender } = measuring;
   const countNodes = async (): Promise<number> =>
@@ -159,16 +167,17 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
   startReports({ ...who, clock, life, subscriptions: () => subscriptions.size, countNodes });
   const ensureStream = (signal: AbortSignal): Promise<void> => ensureStreams(jsm, config.streams, { log, signal });
   if (!config.isSidecar) startCanary({ broker, jsm, measuring, metrics, ensureStream }, deps);
-  return { subscriptions, states, deadLetters, publishers: await openPublishers(broker, config.scope, clock) };
+  return { engine, subscriptions, states, deadLetters, publishers: await openPublishers(broker, config.scope, clock) };
 }
 
 async function untilItWorks<T>({ clock, life, log }: Deps, step: () => Promise<T>): Promise<T> {
+  const failures = new Doublings(clock);
   for (;;) {
     try {
       return await step();
     } catch (err) {
       if (life.isStopping || !(err instanceof Error)) throw err;
-      log.warn({ err }, 'cannot start yet, trying again');
+      failures.tell((times) => log.warn({ err, times }, 'cannot start yet, trying again'));
       await sleep(clock, RETRY_MS);
     }
   }

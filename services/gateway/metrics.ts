@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { CneMetrics } from './cneMetrics.js';
+import { troubleByOrigin, type OriginTrouble } from './originTrouble.js';
 import { loadByOrigin, type OriginLoad } from './originLoad.js';
 import type { Engine } from './delivery/engine.js';
 import type { Served } from './delivery/served.js';
@@ -72,12 +73,13 @@ export const declareMetrics = (registry: Registry) => ({
     registers: [registry],
   }),
   /** Gauges that are filled when scraped. */
-  watch: (engine: Engine, subscriptions: () => number): void => watch(registry, engine, subscriptions),
+  watch: (engine: Engine, subscriptions: () => number, now: () => number): void =>
+    watch(registry, engine, subscriptions, now),
 });
 
 export type GatewayMetrics = ReturnType<typeof declareMetrics>;
 
-function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: () => number): void {
+function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: () => number, now: () => number): void {
   const gauge = (name: string, help: string, value: () => number): Gauge =>
     new Gauge({
       name,
@@ -104,6 +106,16 @@ function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: (
   );
   gauge('ptp_gateway_tail_sequence', 'Stream sequence of the last event read from the log.', () => tail.position);
 
+  new Gauge({
+    name: 'ptp_gateway_subscriptions_by_state',
+    help: 'Subscriptions by how they do: delivering; retrying: an event has failed and is tried again; behind: an event has waited for 10 s, or it catches up from the log; disabled: its endpoint answered 410.',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      for (const [state, count] of Object.entries(deliverer.states())) this.set({ state }, count);
+    },
+  });
+
   const byOrigin = (name: string, help: string, value: (load: OriginLoad) => number): Gauge =>
     new Gauge({
       name,
@@ -119,4 +131,33 @@ function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: (
     });
   byOrigin('ptp_gateway_origin_open_lanes', 'Lanes with undelivered events', ({ openLanes }) => openLanes);
   byOrigin('ptp_gateway_origin_held_events', 'Events that lanes hold in memory', ({ held }) => held);
+
+  const ofTrouble = (name: string, help: string, value: (trouble: OriginTrouble) => number): Gauge =>
+    new Gauge({
+      name,
+      help: `${help}, of the ${BUSIEST_ORIGINS} origins with most of them; all the rest together is other.`,
+      labelNames: ['origin'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const trouble of troubleByOrigin(deliverer.all(), now(), BUSIEST_ORIGINS)) {
+          this.set({ origin: trouble.origin }, value(trouble));
+        }
+      },
+    });
+  ofTrouble(
+    'ptp_gateway_origin_retrying_subscriptions',
+    'Subscriptions with an event that has failed and is tried again',
+    ({ retrying }) => retrying,
+  );
+  ofTrouble(
+    'ptp_gateway_origin_failing_seconds',
+    'For how long no delivery of a retrying subscription has succeeded, the longest',
+    ({ failingSeconds }) => failingSeconds,
+  );
+  ofTrouble(
+    'ptp_gateway_origin_oldest_undelivered_seconds',
+    'Age of the oldest event that waits for a retrying subscription',
+    ({ oldestSeconds }) => oldestSeconds,
+  );
 }

@@ -1,5 +1,6 @@
 import { jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, credsAuthenticator, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
+import { Doublings } from './doublings.js';
 import type { Env } from './env.js';
 import { CannotStart, type Deps } from './service.js';
 
@@ -59,7 +60,11 @@ export async function connectBroker(settings: BrokerSettings, name: string, deps
   const { log, life, fail } = deps;
   const where = settings.servers.join(', ');
   log.info({ broker: where }, 'connecting to the broker');
-  const waiting = setInterval(() => log.warn({ broker: where }, 'waiting for the broker'), 5_000);
+  const waits = new Doublings();
+  const waiting = setInterval(
+    () => waits.tell((times) => log.warn({ broker: where, times }, 'waiting for the broker')),
+    5_000,
+  );
   let broker: NatsConnection;
   try {
     broker = await connect(connectionOptions(settings, name));
@@ -104,10 +109,15 @@ function connectionOptions(settings: BrokerSettings, name: string): NodeConnecti
 }
 
 async function watchConnection(broker: NatsConnection, log: Deps['log']): Promise<void> {
+  const errors = new Doublings();
   for await (const status of broker.status()) {
     if (status.type === 'disconnect') log.warn({ broker: status.server }, 'broker away');
     else if (status.type === 'reconnect') log.info({ broker: status.server }, 'broker back');
-    else if (status.type === 'error') log.warn({ err: status.error }, 'broker error');
+    else if (status.type === 'error') {
+      const { error } = status;
+      // A right that is missing is missed with every message.
+      errors.tell((times) => log.warn({ err: error, times }, 'broker error'), error.message);
+    }
   }
 }
 

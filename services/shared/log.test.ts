@@ -1,5 +1,8 @@
 import { Doublings } from './doublings.js';
 import { createLog } from './log.js';
+import { FakeClock } from '../../test/support/fakeClock.js';
+
+const clock = new FakeClock();
 
 describe('the log', () => {
   it('has its levels as words', () => {
@@ -13,10 +16,24 @@ describe('the log', () => {
 
 describe('what happens again and again', () => {
   it('is told at each doubling, and from the first time on when it was over meanwhile', () => {
-    const drops = new Doublings();
-    const told = Array.from({ length: 10 }, () => drops.next());
-    expect(told.filter((times) => times !== undefined)).toEqual([1, 2, 4, 8]);
+    const told: number[] = [];
+    const drops = new Doublings(clock);
+    const drop = (): void => drops.tell((times) => told.push(times));
+    for (let i = 0; i < 10; i += 1) drop();
+    expect(told.splice(0)).toEqual([1, 2, 4, 8]);
     drops.reset();
-    expect(drops.next()).toBe(1);
+    drop();
+    clock.advance({ seconds: 600 });
+    drop();
+    expect(told).toEqual([1, 1]);
+  });
+
+  it('is counted apart by its cause, however many there are', () => {
+    const told: string[] = [];
+    const drops = new Doublings(clock);
+    for (let i = 0; i < 3_000; i += 1) drops.tell((times) => told.push(`${i % 3} ${times}`), String(i % 3));
+    expect(told.slice(0, 3)).toEqual(['0 1', '1 1', '2 1']);
+    expect(told).toHaveLength(30);
+    for (let i = 0; i < 100_000; i += 1) drops.tell(() => undefined, `cause ${i}`);
   });
 });

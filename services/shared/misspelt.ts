@@ -4,7 +4,16 @@ const SERVICE_LINK = /_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PRO
 const SERVICE_LINK_VALUE = /^(tcp|udp|sctp):\/\//;
 
 /** Beginnings that no common program but ours gives its variables. */
-const OURS = ['ENDPOINT_', 'API_TLS_', 'API_TOKENS', 'NATS_', 'GATEWAY_', 'MAX_SUBSCRIPTION', 'OTLP_FORWARD_', 'TRACE_'];
+const OURS = [
+  'ENDPOINT_',
+  'API_TLS_',
+  'API_TOKENS',
+  'NATS_',
+  'GATEWAY_',
+  'MAX_SUBSCRIPTION',
+  'OTLP_FORWARD_',
+  'TRACE_',
+];
 
 /** Names shorter than this may differ in one character only: POD_NAME is not NODE_NAME. */
 const SHORT = 9;

@@ -10,6 +10,7 @@ import {
 } from '@nats-io/jetstream';
 import { nanos, PermissionViolationError } from '@nats-io/transport-node';
 import { bus } from './contract/bus.js';
+import { Doublings } from './doublings.js';
 import type { Env } from './env.js';
 import { MAX_EVENT_BYTES } from './event.js';
 import type { Logger } from './log.js';
@@ -45,6 +46,9 @@ export function readStreamSettings(env: Env): StreamSettings {
     }),
   };
 }
+
+/** Every stream is tried again and again, and looked after every minute. */
+const troubles = new Doublings();
 
 type Wanted = Partial<StreamConfig> & { name: string };
 
@@ -121,7 +125,10 @@ export async function ensureStreams(
         if (existing !== undefined) reportDiffering(existing, wanted, log);
         break;
       } catch (err) {
-        log.warn({ err, stream: wanted.name }, 'stream not ready, trying again');
+        troubles.tell(
+          (times) => log.warn({ err, stream: wanted.name, times }, 'stream not ready, trying again'),
+          wanted.name,
+        );
         await pause(RETRY_MS);
       }
     }
@@ -152,7 +159,10 @@ async function makeIfMissing(jsm: JetStreamManager, wanted: Wanted, log: Logger)
 }
 
 function leftToOthers({ name }: Wanted, log: Logger): undefined {
-  log.warn({ stream: name }, 'no right to make the stream, waiting for a service that has it');
+  troubles.tell(
+    (times) => log.warn({ stream: name, times }, 'no right to make the stream, waiting for a service that has it'),
+    `${name} no right`,
+  );
   return undefined;
 }
 

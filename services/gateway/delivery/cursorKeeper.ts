@@ -1,6 +1,7 @@
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import type { Clock } from '../../shared/clock.js';
+import { Doublings } from '../../shared/doublings.js';
 import type { Logger } from '../../shared/log.js';
 import type { Cursor } from './cursor.js';
 
@@ -39,12 +40,14 @@ export class CursorKeeper {
   #revision = 0;
   #lastTail = -1;
   #isDirty = false;
+  readonly #failures: Doublings;
   #saving: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lastSaveMs = 0;
 
   constructor(deps: KeeperDeps) {
     this.#deps = deps;
+    this.#failures = new Doublings(deps.clock);
   }
 
   /** Reads what the last owner left. */
@@ -95,6 +98,7 @@ export class CursorKeeper {
     }
     this.#lastTail = positions.tail;
     this.#lastSaveMs = this.#deps.clock.monotonic();
+    this.#failures.reset();
     this.#deps.onSaved();
   }
 
@@ -114,7 +118,7 @@ export class CursorKeeper {
     this.#saving = this.save()
       .catch((err: unknown) => {
         if (err instanceof CursorTaken) this.#deps.onTaken(err);
-        else this.#deps.log.warn({ err }, 'cursor not saved, trying again');
+        else this.#failures.tell((times) => this.#deps.log.warn({ err, times }, 'cursor not saved, trying again'));
       })
       .finally(() => (this.#saving = undefined));
   }

@@ -2,6 +2,7 @@ import type { Logger } from '../../shared/log.js';
 import { SubscriptionIndex } from '../subscriptions/index.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import type { SubscriptionCursor } from './cursor.js';
+import type { Backlog, DeliveryState, DeliveryStatus } from './deliveryStatus.js';
 import type { EventLog, LoggedEvent } from './log.js';
 import type { StateOrder } from './owedStates.js';
 import { Served, type Serving } from './served.js';
@@ -17,6 +18,22 @@ export interface DelivererDeps extends Serving {
   onMatched: (event: LoggedEvent, matches: number) => void;
 }
 
+/** How one subscription does. */
+export interface Doing {
+  state: DeliveryState;
+  status: DeliveryStatus;
+  backlog: Backlog;
+  /** Age of the oldest event that waits; undefined: none does, or it is not known. */
+  waitedMs: number | undefined;
+}
+
+/** What is wrong first. */
+function stateOf(served: Served, isBehind: boolean): DeliveryState {
+  if (served.record.disabledAt !== undefined) return 'disabled';
+  if (served.isRetrying) return 'retrying';
+  return isBehind ? 'behind' : 'delivering';
+}
+
 /** Hands every event of the tail to the subscriptions that match, and knows how far each has been served. */
 export class Deliverer {
   readonly #deps: DelivererDeps;
@@ -29,10 +46,10 @@ export class Deliverer {
   }
 
   /** Starts to serve a subscription from where it left off. A disabled one only keeps its place. */
-  add(record: SubscriptionRecord, resume: SubscriptionCursor): void {
+  add(record: SubscriptionRecord, resume: SubscriptionCursor, status?: DeliveryStatus): void {
     // Made while the gateway stops: the next life serves it.
     if (this.#isStopped) return;
-    const served = new Served(record, resume, this.#deps);
+    const served = new Served(record, resume, this.#deps, status);
     this.#served.set(record.id, served);
     this.#index.add(served);
   }
@@ -69,7 +86,7 @@ export class Deliverer {
     const served = this.#served.get(record.id);
     const { position } = this.#deps.events;
     if (served) this.#index.remove(served);
-    this.add(record, served?.cursor(position) ?? [position, {}]);
+    this.add(record, served?.cursor(position) ?? [position, {}], served?.status);
   }
 
   /** Has the current state of everything a subscription is about sent to it. */
@@ -92,10 +109,10 @@ export class Deliverer {
   /** The log was replaced: every subscription starts at the beginning of the new one, and is told what is true now. */
   startOver(): void {
     this.#deps.events.restart(0);
-    const records = Array.from(this.#served.values(), ({ record }) => record);
-    for (const record of records) {
+    const before = Array.from(this.#served.values(), ({ record, status }) => ({ record, status }));
+    for (const { record, status } of before) {
       void this.remove(record.id);
-      this.add(record, [0, {}, true]);
+      this.add(record, [0, {}, true], status);
     }
   }
 
@@ -134,6 +151,33 @@ export class Deliverer {
       longestMs = Math.max(longestMs, waitedMs);
     }
     return { behind, oldestUndeliveredSeconds: longestMs / 1_000 };
+  }
+
+  /**
+   * How a subscription does; undefined when it is not served.
+   * @param isExact counts what waits in memory beyond its lanes, too: not for many at a time
+   */
+  doing(id: string, isExact: boolean): Doing | undefined {
+    const served = this.#served.get(id);
+    if (served === undefined) return undefined;
+    const { status } = served;
+    const backlog = served.backlog(isExact ? this.#deps.events : undefined);
+    const { oldestStoredAtMs } = backlog;
+    const waitedMs =
+      oldestStoredAtMs === undefined ? undefined : Math.max(0, this.#deps.clock.now() - oldestStoredAtMs);
+    const isBehind = !served.isAttached || (waitedMs ?? 0) >= BEHIND_AFTER_MS;
+    return { state: stateOf(served, isBehind), status, backlog, waitedMs };
+  }
+
+  /** How many subscriptions are in each state. */
+  states(): Record<DeliveryState, number> {
+    const counts = { delivering: 0, retrying: 0, behind: 0, disabled: 0 };
+    const nowMs = this.#deps.clock.now();
+    for (const served of this.#served.values()) {
+      const isBehind = !served.isAttached || nowMs - (served.oldestStoredAtMs ?? nowMs) >= BEHIND_AFTER_MS;
+      counts[stateOf(served, isBehind)] += 1;
+    }
+    return counts;
   }
 
   /** No new attempts; running ones have `graceMs` to end. */

@@ -6,6 +6,9 @@ export interface Endpoint {
   path: string;
 }
 
+/** An endpoint as it is named in logs: a query may hold a secret. */
+export const endpointName = (uri: string): string => `${uri}`.replace(/[?#].*/s, '');
+
 /** Endpoints whose parts are kept. */
 const KEPT = 4_096;
 

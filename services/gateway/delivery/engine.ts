@@ -4,6 +4,7 @@ import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Clock } from '../../shared/clock.js';
 import { bus } from '../../shared/contract/bus.js';
+import { Doublings } from '../../shared/doublings.js';
 import type { Logger } from '../../shared/log.js';
 import type { GatewayReport } from '../../shared/messages.js';
 import { eventSubject } from '../../shared/subjects.js';
@@ -67,14 +68,18 @@ export class Engine {
   readonly #events: EventLog;
   readonly #keeper: CursorKeeper;
   readonly #tailScope: TailScope;
+  readonly #tooOld: Doublings;
   /** Where the log ended at least, as far as somebody had to ask. */
   #logEnd = 0;
 
   constructor(parts: EngineParts) {
     const { broker, jsm, clock, log, states, deadLetters, metrics, measuring } = parts;
     this.#parts = parts;
+    this.#tooOld = new Doublings(clock);
+    const gaps = new Doublings(clock);
+    const badMessages = new Doublings(clock);
     this.#events = new EventLog(jsm, clock, ({ seq, subject }, reason) => {
-      log.warn({ seq, subject, reason }, 'not an event, passed over');
+      badMessages.tell((times) => log.warn({ seq, subject, reason, times }, 'not an event, passed over'));
       metrics.badMessages.inc();
     });
     const currentEvents = new CurrentEvents(async (node, path, signal) => {
@@ -98,7 +103,12 @@ export class Engine {
       onMatched: (event, matches) => measuring.journeys.read(event, matches),
       onOwed: () => this.#keeper.changed(),
       onGap(record) {
-        log.error({ subscription: record.id }, 'the log has lost events that were due; sending the current states');
+        gaps.tell((times) =>
+          log.error(
+            { subscription: record.id, times },
+            'the log has lost events that were due; sending the current states',
+          ),
+        );
       },
       onGone(record) {
         log.warn({ subscription: record.id }, 'the endpoint answered 410: disabled until subscribed or pinged again');
@@ -239,7 +249,10 @@ export class Engine {
     }
     if (end.kind === 'delivered' && typeof end.missed === 'number') metrics.missed.inc(end.missed);
     if (end.kind === 'too old') {
-      log.warn({ subscription: record.id, event: event.id }, 'too old, given up for a newer one');
+      this.#tooOld.tell(
+        (times) => log.warn({ subscription: record.id, event: event.id, times }, 'too old, given up for a newer one'),
+        record.id,
+      );
     }
     this.#keeper.changed();
   }

@@ -179,6 +179,17 @@ export class Lane {
     return this.#queue.find(({ logged }) => logged !== undefined)?.logged?.storedAtMs;
   }
 
+  /** Whether the item whose turn it is has failed, and is tried again. */
+  get isFailing(): boolean {
+    return this.#isParked;
+  }
+
+  /** Events of the log that it holds, and whether there are more of its in the log. */
+  get backlog(): { held: number; taken: number; isMore: boolean } {
+    const held = this.#queue.filter(({ logged }) => logged !== undefined).length;
+    return { held, taken: this.#taken, isMore: this.#taken < this.#newest };
+  }
+
   get isIdle(): boolean {
     const isStateDue = this.#isAwaitingState || this.#asked > 0 || this.#later !== undefined;
     return this.#queue.length === 0 && this.#taken >= this.#newest && !isStateDue;

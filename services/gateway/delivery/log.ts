@@ -138,6 +138,11 @@ export class EventLog {
     }
   }
 
+  /** The matching messages from a position on that are in memory, and whether those are all. They may be none of ours. */
+  inMemory({ matches }: SubjectFilter, from: number): { messages: Iterable<TailMessage>; isComplete: boolean } {
+    return { messages: this.#ring.from(matches, from), isComplete: this.#ring.reachesBackTo(from) };
+  }
+
   /**
    * The first matching event at or after a position that the broker has. Rejects while it is away. When it is not right
    * at that position, `firstStored` is true to the second afterwards: retention may have taken what was there.

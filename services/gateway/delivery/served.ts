@@ -1,10 +1,11 @@
 import type { Clock } from '../../shared/clock.js';
 import type { Logger } from '../../shared/log.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
+import { DeliveryStatus, type Backlog } from './deliveryStatus.js';
 import { subscriptionCursor, type SubscriptionCursor } from './cursor.js';
 import type { CurrentEvent } from './currentEvents.js';
 import type { Item } from './lane.js';
-import { subjectsOf, type LoggedEvent, type SubjectFilter } from './log.js';
+import { subjectsOf, type EventLog, type LoggedEvent, type SubjectFilter } from './log.js';
 import type { Outcome } from './outcome.js';
 import type { StateOrder } from './owedStates.js';
 import { Work, type Halt, type Ending } from './work.js';
@@ -67,6 +68,7 @@ export interface Target {
  */
 export class Served {
   record: SubscriptionRecord;
+  readonly status: DeliveryStatus;
   readonly #serving: Serving;
   #work: Work | undefined;
   /** Subject → sequence of the state that was sent: the events up to it may still be on their way to us. */
@@ -77,9 +79,18 @@ export class Served {
   readonly #start: number;
   #isStopped: boolean;
 
-  /** @param resume where an earlier life left off */
-  constructor(record: SubscriptionRecord, [hi, open, owesStates = false]: SubscriptionCursor, serving: Serving) {
+  /**
+   * @param resume where an earlier life left off
+   * @param status of an earlier life in this process
+   */
+  constructor(
+    record: SubscriptionRecord,
+    [hi, open, owesStates = false]: SubscriptionCursor,
+    serving: Serving,
+    status: DeliveryStatus = new DeliveryStatus(),
+  ) {
     this.record = record;
+    this.status = status;
     this.#serving = serving;
     this.#start = hi;
     this.#isStopped = record.disabledAt !== undefined;
@@ -110,6 +121,42 @@ export class Served {
   /** When the oldest event that waits was stored, ms since 1970; undefined when none does or it is not known. */
   get oldestStoredAtMs(): number | undefined {
     return this.#work?.oldestStoredAtMs;
+  }
+
+  /** An event has failed and is tried again. */
+  get isRetrying(): boolean {
+    return this.#work?.isRetrying ?? false;
+  }
+
+  /**
+   * What waits for it, cheaply: what its lanes hold.
+   * @param log counts what is in memory beyond that, too: that takes a look at every event there
+   */
+  backlog(log?: Pick<EventLog, 'inMemory'>): Backlog {
+    let events = 0;
+    let isMore = this.#read !== undefined;
+    let from = this.#read === undefined ? Infinity : this.#read + 1;
+    for (const { backlog } of this.#work?.lanes() ?? []) {
+      events += backlog.held;
+      if (!backlog.isMore) continue;
+      isMore = true;
+      from = Math.min(from, backlog.taken + 1);
+    }
+    const held: Backlog = { events, orMore: isMore, oldestStoredAtMs: this.oldestStoredAtMs };
+    if (log === undefined || !isMore) return held;
+    return this.#withLog(held, from, log);
+  }
+
+  #withLog(held: Backlog, from: number, log: Pick<EventLog, 'inMemory'>): Backlog {
+    const { messages, isComplete } = log.inMemory(subjectsOf(this.record.filter), from);
+    let { events, oldestStoredAtMs } = held;
+    for (const { seq, subject, storedAtMs } of messages) {
+      const taken = this.#work?.lane(subject)?.backlog.taken ?? this.#read ?? Infinity;
+      if (seq <= taken) continue;
+      events += 1;
+      if (isComplete) oldestStoredAtMs = Math.min(oldestStoredAtMs ?? Infinity, storedAtMs);
+    }
+    return { events, orMore: !isComplete, oldestStoredAtMs };
   }
 
   /** Everything up to here has been handed to the lanes. */

@@ -11,6 +11,7 @@ import {
 import { sleep, type Clock } from '../../shared/clock.js';
 import { bus } from '../../shared/contract/bus.js';
 import { isTraceparent } from '../../shared/event.js';
+import { Doublings } from '../../shared/doublings.js';
 import type { Logger } from '../../shared/log.js';
 
 /** A consumer is given up when neither event nor heartbeat came for so long; the server sends one every second. */
@@ -86,9 +87,11 @@ export class Tail {
   #lastKnown = 0;
   #reader: Reader | undefined;
   #running: Promise<void> | undefined;
+  readonly #troubles: Doublings;
 
   constructor(deps: TailDeps, events: TailEvents) {
     this.#deps = deps;
+    this.#troubles = new Doublings(deps.clock);
     this.#events = events;
   }
 
@@ -147,7 +150,7 @@ export class Tail {
         await reader.open(this.#position);
         isUnreadable = false;
         const why = await reader.ended;
-        if (!this.#stopped.signal.aborted) log.warn({ why, position: this.#position }, 'tail interrupted, reading on');
+        if (!this.#stopped.signal.aborted) this.#interrupted(why);
       } catch (err) {
         if (!isUnreadable) log.warn({ err, position: this.#position }, 'cannot read the log, trying again');
         isUnreadable = true;
@@ -155,6 +158,12 @@ export class Tail {
         await sleep(clock, RETRY_MS, this.#stopped.signal);
       }
     }
+  }
+
+  #interrupted(why: string): void {
+    const { log } = this.#deps;
+    const position = this.#position;
+    this.#troubles.tell((times) => log.warn({ why, position, times }, 'tail interrupted, reading on'), why);
   }
 
   #newReader(): Reader {
@@ -166,7 +175,11 @@ export class Tail {
         this.#position = Math.max(this.#position, message.seq);
         this.#events.onMessage(message);
       } catch (err) {
-        this.#deps.log.error({ err, seq: message.seq }, 'could not take a message');
+        const { seq } = message;
+        this.#troubles.tell(
+          (times) => this.#deps.log.error({ err, seq, times }, 'could not take a message'),
+          'message',
+        );
       }
     });
   }

@@ -2,10 +2,12 @@ import { sleep } from '../../shared/clock.js';
 import type { Logger } from '../../shared/log.js';
 import { resourceOfSubject } from '../../shared/subjects.js';
 import { backoffMs } from './backoff.js';
+import type { DeliveryStatus } from './deliveryStatus.js';
 import { Lane, type Gap, type Item } from './lane.js';
 import { oneSubject, type LoggedEvent } from './log.js';
 import { OwedStates, type StateOrder } from './owedStates.js';
 import { Pace } from './pace.js';
+import { endpointName } from './endpoint.js';
 import type { Served, Serving } from './served.js';
 
 /** While the endpoint fails: enough that several lanes can be tried. */
@@ -14,6 +16,12 @@ const HELD_WHILE_FAILING = 8;
 /** How a delivery came to its end. */
 export type Ending =
   { kind: 'delivered'; attempts: number; missed: number | 'unknown' } | { kind: 'dead letter' } | { kind: 'too old' };
+
+/** When it worked last, and since when it does not, for the log. */
+const timesOf = ({ lastSuccessMs, lastError }: DeliveryStatus): { lastSuccess?: string; failingSince?: string } => ({
+  ...(lastSuccessMs !== undefined && { lastSuccess: new Date(lastSuccessMs).toISOString() }),
+  ...(lastError !== undefined && { failingSince: new Date(lastError.sinceMs).toISOString() }),
+});
 
 /** What ends the attempts of a subscription. */
 export interface Halt {
@@ -65,7 +73,8 @@ export class Work implements Halt {
 
   // Made when there is something to say.
   get log(): Logger {
-    return this.#serving.log.child({ subscription: this.record.id });
+    const { id, endpointUri } = this.record;
+    return this.#serving.log.child({ subscription: id, endpoint: endpointName(endpointUri) });
   }
 
   get signal(): AbortSignal {
@@ -78,6 +87,20 @@ export class Work implements Halt {
 
   get openLanes(): number {
     return this.#lanes.size;
+  }
+
+  /** An event has failed and is tried again. */
+  get isRetrying(): boolean {
+    for (const lane of this.#lanes.values()) if (lane.isFailing) return true;
+    return false;
+  }
+
+  lane(subject: string): Lane | undefined {
+    return this.#lanes.get(subject);
+  }
+
+  lanes(): Iterable<Lane> {
+    return this.#lanes.values();
   }
 
   get owesStates(): boolean {
@@ -238,9 +261,10 @@ export class Work implements Halt {
       switch (outcome.kind) {
         case 'settled':
           this.#pace.succeeded();
+          if (this.#served.status.isFailing) this.#recovered(item, n);
+          this.#served.status.succeeded(clock.now());
           lane.told();
           if (missed !== 0) this.#hasGap = false;
-          if (n > 1) this.log.info({ event: item.event.id, attempt: n }, 'delivered after failures');
           this.#serving.onEnd(this.record, item, { kind: 'delivered', attempts: n, missed });
           return true;
         case 'refused':
@@ -257,18 +281,43 @@ export class Work implements Halt {
           this.#pace.failed(outcome.afterMs);
           if (this.#isTooOld(lane, item)) {
             lane.miss(1);
+            this.#served.status.failed(outcome.reason, clock.now());
+            this.#served.status.tooOld += 1;
             this.#serving.onEnd(this.record, item, { kind: 'too old' });
             return true;
           }
           this.#change(lane, () => lane.park());
           const waitMs = Math.max(backoffMs(n, this.#serving.random()), outcome.afterMs ?? 0);
-          // One line at the first failure and at each doubling: a consumer that is down for hours must not fill the disk.
-          if (Number.isInteger(Math.log2(n))) this.log.warn({ reason: outcome.reason, attempt: n }, 'not delivered');
+          this.#failed(item, n, outcome.reason);
           await sleep(clock, waitMs, this.signal);
         }
       }
     }
     return false;
+  }
+
+  #failed({ event }: Item, attempt: number, reason: string): void {
+    const { clock } = this.#serving;
+    const { status } = this.#served;
+    status.failed(reason, clock.now());
+    status.tell('not delivered', clock, (times) => {
+      const { events, orMore, oldestStoredAtMs } = this.#served.backlog();
+      const behindSeconds = oldestStoredAtMs === undefined ? undefined : (clock.now() - oldestStoredAtMs) / 1_000;
+      const figures = { ...timesOf(status), behindEvents: events, orMore, behindSeconds };
+      this.log.warn({ event: event.id, reason, attempt, times, ...figures }, 'not delivered');
+    });
+  }
+
+  #recovered({ event }: Item, attempt: number): void {
+    const { clock } = this.#serving;
+    const { status } = this.#served;
+    status.tell('recovered', clock, (times) => {
+      const { reason } = status.lastError ?? {};
+      this.log.info(
+        { event: event.id, attempt, times, lastError: reason, ...timesOf(status) },
+        'delivered after failures',
+      );
+    });
   }
 
   /** Age takes only what a newer event supersedes: the newest state stays due. */
@@ -280,7 +329,12 @@ export class Work implements Halt {
   async #bury(item: Item, reason: string): Promise<boolean> {
     const buried = await this.ask(() => this.#serving.bury(this.record, item, reason));
     if (buried === 'stopped') return false;
-    this.log.warn({ event: item.event.id, reason }, 'refused for good, kept as a dead letter');
+    const { status } = this.#served;
+    const { clock } = this.#serving;
+    status.refused(reason, clock.now());
+    status.tell('dead letter', clock, (times) =>
+      this.log.warn({ event: item.event.id, reason, times }, 'refused for good, kept as a dead letter'),
+    );
     this.#serving.onEnd(this.record, item, { kind: 'dead letter' });
     return true;
   }

@@ -14,9 +14,10 @@ import { currentStateRoutes, type CurrentStateDeps } from './currentState.js';
 import { API_BASE } from './location.js';
 import { problems } from './problems.js';
 import { publisherRoutes, type PublisherRoutesDeps } from './publishers.js';
+import { subscriptionStatusRoutes, type SubscriptionStatusDeps } from './subscriptionStatus.js';
 import { subscriptionRoutes, type SubscriptionRoutesDeps } from './subscriptions.js';
 
-export interface ApiDeps extends SubscriptionRoutesDeps, PublisherRoutesDeps, CurrentStateDeps {
+export interface ApiDeps extends SubscriptionRoutesDeps, SubscriptionStatusDeps, PublisherRoutesDeps, CurrentStateDeps {
   log: Logger;
   registry: Registry;
   cne: CneMetrics;
@@ -34,6 +35,7 @@ export function createApi(deps: ApiDeps): RequestListener {
   // Who asks whether we live need not show who it is.
   const known = identified(deps.access, deps.rate);
   v1.use(known);
+  v1.use(subscriptionStatusRoutes(deps).routes());
   v1.use(subscriptionRoutes(deps).routes());
   v1.use(publisherRoutes(deps).routes());
   v1.use(currentStateRoutes(deps).routes());

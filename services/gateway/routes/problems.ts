@@ -1,5 +1,6 @@
 import type { Context, Next } from 'koa';
 import type { Problem as ProblemBody } from '../../shared/contract/rest-v1.js';
+import { Doublings } from '../../shared/doublings.js';
 import { excerpt } from '../../shared/excerpt.js';
 import type { Logger } from '../../shared/log.js';
 import { Forbidden, Unauthenticated } from '../access/caller.js';
@@ -70,13 +71,17 @@ function unanswered({ status, method, path, response }: Context): Problem {
 
 /** Renders every error as problem+json that also carries `error`, which v1 clients read. */
 export function problems(log: Logger) {
+  const failures = new Doublings();
   return async (ctx: Context, next: Next): Promise<void> => {
     try {
       await next();
       if (ctx.body === undefined && ctx.status >= 400) throw unanswered(ctx);
     } catch (err) {
       const problem = toProblem(err);
-      if (problem.status >= 500) log.error({ err, method: ctx.method, path: ctx.path }, 'request failed');
+      if (problem.status >= 500) {
+        const { method, path } = ctx;
+        failures.tell((times) => log.error({ err, method, path, times }, 'request failed'), problem.title);
+      }
       ctx.status = problem.status;
       ctx.set(problem.headers);
       if (problem.status === 503) ctx.set('retry-after', String(RETRY_AFTER_S));

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Doublings } from '../../shared/doublings.js';
 import { excerpt } from '../../shared/excerpt.js';
 import type { Logger } from '../../shared/log.js';
 import type { Caller } from '../access/caller.js';
@@ -60,6 +61,7 @@ export class Subscriptions {
   #bucket: string;
 
   readonly #quota: Quota;
+  readonly #unreadable = new Doublings();
 
   /** @param loaded what the bucket held; the caller has the deliverer serve them */
   constructor(deps: Deps, { records, bucket }: StoredSubscriptions) {
@@ -163,7 +165,10 @@ export class Subscriptions {
       }),
     ]);
     this.#bucket = bucket;
-    if (unreadable.length > 0) log.warn({ keys: unreadable.slice(0, 10) }, 'stored values that are no subscriptions');
+    if (unreadable.length > 0) {
+      const keys = unreadable.slice(0, 10);
+      this.#unreadable.tell((times) => log.warn({ keys, times }, 'stored values that are no subscriptions'));
+    }
     const counts = Object.entries(found).map(([what, some]) => [what, some.length] as const);
     if (isLost) log.error({ writtenBack: found.removed.length }, 'the stored subscriptions were lost');
     else if (counts.some(([, count]) => count > 0)) {

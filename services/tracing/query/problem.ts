@@ -1,4 +1,5 @@
 import type { Context, Next } from 'koa';
+import { Doublings } from '../../shared/doublings.js';
 import type { Logger } from '../../shared/log.js';
 import { CONTENT_SECURITY_POLICY, problemPage } from './page.js';
 import { BadParameter } from './search.js';
@@ -36,13 +37,17 @@ function unanswered({ status, method, path, response }: Context): Problem {
 
 /** Renders every error: in Jaeger's form where its API is asked, as a page for a browser, else as problem+json (RFC 9457). */
 export function problems(log: Logger) {
+  const failures = new Doublings();
   return async (ctx: Context, next: Next): Promise<void> => {
     try {
       await next();
       if (ctx.body === undefined && ctx.status >= 400) throw unanswered(ctx);
     } catch (err) {
       const { status, title, message, headers } = toProblem(err);
-      if (status === 500) log.error({ err, method: ctx.method, path: ctx.path }, 'request failed');
+      if (status === 500) {
+        const { method, path } = ctx;
+        failures.tell((times) => log.error({ err, method, path, times }, 'request failed'));
+      }
       ctx.status = status;
       ctx.set(headers);
       if (ctx.path.startsWith('/api/')) {

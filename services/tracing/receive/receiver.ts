@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http';
 import { Router } from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import type { Clock } from '../../shared/clock.js';
+import { Doublings } from '../../shared/doublings.js';
 import type { Logger } from '../../shared/log.js';
 import { Malformed } from '../core/decode.js';
 import type { Span } from '../core/span.js';
@@ -66,13 +67,17 @@ function answer(ctx: Context, contentType: string, body: Buffer): void {
 
 /** Answers every error with a Status, in the request's encoding where it has one. */
 function errors(log: Logger) {
+  const failures = new Doublings();
   return async (ctx: Context, next: Next): Promise<void> => {
     try {
       await next();
       if (ctx.body === undefined && ctx.status >= 400) throw unanswered(ctx);
     } catch (err) {
       const refused = toRefused(err);
-      if (refused.status === 500) log.error({ err, method: ctx.method, path: ctx.path }, 'request failed');
+      if (refused.status === 500) {
+        const { method, path } = ctx;
+        failures.tell((times) => log.error({ err, method, path, times }, 'request failed'));
+      }
       const encoding = encodingOf(ctx.get('content-type')) ?? jsonEncoding;
       ctx.status = refused.status;
       ctx.set(refused.headers);
