@@ -36,6 +36,8 @@ afterEach(async () => {
 
 const status = async (api: string, id: string): Promise<SubscriptionStatus> =>
   (await contract.fetch(`${api}/subscriptions/${id}?view=status`)).json() as Promise<SubscriptionStatus>;
+const token = (name: string): string => `${name}-0123456789abcdef`;
+const entry = (name: string, role: string): object => ({ name, token: token(name), roles: [role] });
 const idOf = async (answer: Response): Promise<string> => ((await answer.json()) as { id: string }).id;
 
 describe('the status of a subscription', () => {
@@ -148,8 +150,6 @@ describe('with tokens, the status of a subscription', () => {
   it('is for its owner and for admins, who see all and why', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'ptp-tokens-'));
     const file = join(folder, 'tokens.yaml');
-    const token = (name: string): string => `${name}-0123456789abcdef`;
-    const entry = (name: string, role: string) => ({ name, token: token(name), roles: [role] });
     writeFileSync(
       file,
       JSON.stringify([entry('one', 'subscriber'), entry('two', 'subscriber'), entry('boss', 'admin')]),

@@ -7,7 +7,7 @@ export interface Endpoint {
 }
 
 /** An endpoint as it is named in logs: a query may hold a secret. */
-export const endpointName = (uri: string): string => `${uri}`.replace(/[?#].*/s, '');
+export const endpointName = (uri: string | undefined = ''): string => uri.replace(/[?#].*/s, '');
 
 /** Endpoints whose parts are kept. */
 const KEPT = 4_096;
