@@ -37,6 +37,7 @@ describe('--help', () => {
     'deploy/local/start.mjs',
     'deploy/local/setup.mjs',
     'deploy/settings/generate.mjs',
+    'dist/services/operate/main.js',
     'dist/services/collector/corpus/main.js',
     'dist/services/collector/bench/parse.js',
     'dist/examples/consumer.js',

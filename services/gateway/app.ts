@@ -164,7 +164,8 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
   const countNodes = async (): Promise<number> =>
     (await jsm.streams.info(`KV_${bus.buckets.states}`)).state.num_subjects ?? 0;
   const who = { scope: config.scope, gateway, sender, engine };
-  startReports({ ...who, clock, life, subscriptions: () => subscriptions.size, countNodes });
+  const leaves = (): boolean => config.isSidecar || subscriptions.size === 0;
+  startReports({ ...who, clock, life, subscriptions: () => subscriptions.size, countNodes, leaves });
   const ensureStream = (signal: AbortSignal): Promise<void> => ensureStreams(jsm, config.streams, { log, signal });
   if (!config.isSidecar) startCanary({ broker, jsm, measuring, metrics, ensureStream }, deps);
   return { engine, subscriptions, states, deadLetters, publishers: await openPublishers(broker, config.scope, clock) };

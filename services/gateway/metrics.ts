@@ -106,15 +106,16 @@ function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: (
   );
   gauge('ptp_gateway_tail_sequence', 'Stream sequence of the last event read from the log.', () => tail.position);
 
-  new Gauge({
+  const byState = new Gauge({
     name: 'ptp_gateway_subscriptions_by_state',
     help: 'Subscriptions by how they do: delivering; retrying: an event has failed and is tried again; behind: an event has waited for 10 s, or it catches up from the log; disabled: its endpoint answered 410.',
     labelNames: ['state'],
-    registers: [registry],
     collect() {
       for (const [state, count] of Object.entries(deliverer.states())) this.set({ state }, count);
     },
+    registers: [],
   });
+  registry.registerMetric(byState);
 
   const byOrigin = (name: string, help: string, value: (load: OriginLoad) => number): Gauge =>
     new Gauge({

@@ -5,6 +5,7 @@ import type { Deps } from '../shared/service.js';
 import { joinBus } from './bus.js';
 import type { MetricsConfig } from './config.js';
 import { Exposition } from './exposition.js';
+import { Maintenance } from './maintenance.js';
 import { declareMetrics } from './metrics.js';
 import { Nodes, type Instant } from './nodes.js';
 import { Scopes } from './scopes.js';
@@ -18,7 +19,12 @@ export async function startMetrics(config: MetricsConfig, deps: Deps): Promise<{
   const exposition = new Exposition(registry);
   const { records } = declareMetrics(registry);
   const move = declareDeliveries(registry, exposition);
-  const known = { nodes: new Nodes(config), scopes: new Scopes(config), jetStream: NOTHING_KNOWN };
+  const known = {
+    nodes: new Nodes(config),
+    scopes: new Scopes(config),
+    maintenance: new Maintenance(config),
+    jetStream: NOTHING_KNOWN,
+  };
   declareKnown(exposition, { ...known, jetStream: () => known.jetStream, now });
 
   let isReady = false;

@@ -5,6 +5,8 @@ import { BadEvent, decodeEvent } from '../shared/event.js';
 import type { Deps } from '../shared/service.js';
 import { BadName, nodeOfToken, resourceAddress, resourceOfSubject } from '../shared/subjects.js';
 import { readLatencyRecord } from './latencyRecord.js';
+import { readMaintenance, type Maintenance } from './maintenance.js';
+import { readLifeMs } from './nodeLife.js';
 import { readNodeState, readTold } from './nodeState.js';
 import type { Instant, Nodes } from './nodes.js';
 import { Presence } from './presence.js';
@@ -23,7 +25,7 @@ const COMPARE_AGAIN_MS = 5_000;
 const POLL_MS = 15_000;
 
 export interface Reader {
-  known: { nodes: Nodes; scopes: Scopes; jetStream: JetStreamFigures };
+  known: { nodes: Nodes; scopes: Scopes; maintenance: Maintenance; jetStream: JetStreamFigures };
   move: (move: Move, at: Instant) => void;
   count: (outcome: 'used' | 'malformed' | 'too_many') => void;
   now: () => Instant;
@@ -33,7 +35,7 @@ export interface Reader {
 export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader): Promise<void> {
   const { log, life, clock } = deps;
   const { known, move, now } = reader;
-  const { nodes, scopes } = known;
+  const { nodes, scopes, maintenance } = known;
   const { jsm } = await jetStream(broker);
   const use = counting(reader, deps);
   const subscribe = (subject: string, read: (message: Msg) => boolean, queue?: string): void => {
@@ -65,11 +67,27 @@ export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader
     onValue: (key, value) =>
       use(key, () => {
         const node = nodeOfToken(key);
-        return nodes.wrote(node, readNodeState(value, node), now());
+        // How long a node lived that is heard of is known better than by its value.
+        const livedMs = nodes.has(node) ? undefined : readLifeMs(value);
+        return nodes.wrote(node, readNodeState(value, node), now(), livedMs);
       }),
-    onErased: (key) => nodes.erased(key.replaceAll('_', '.'), now()),
+    onErased(key, isDeleted) {
+      const node = key.replaceAll('_', '.');
+      if (isDeleted) nodes.forgotten(node, now());
+      else nodes.erased(node, now());
+    },
     known: () => nodes.written.map((node) => node.replaceAll('.', '_')),
   });
+  const onMaintenance = {
+    onValue: (key: string, value: Uint8Array) =>
+      use(key, () => {
+        const node = nodeOfToken(key);
+        return maintenance.set(node, readMaintenance(value, node));
+      }),
+    onErased: (key: string) => maintenance.end(key.replaceAll('_', '.')),
+    known: () => maintenance.nodes.map((node) => node.replaceAll('.', '_')),
+  };
+  const maintained = new States(broker, jsm, onMaintenance, bus.buckets.maintenance);
   const presence = new Presence(broker, (node) => {
     use('an answer', () => {
       if (node === undefined) throw new BadMessage('no answer of a collector');
@@ -91,6 +109,11 @@ export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader
       clock,
       { everyMs: COMPARE_MS, againMs: COMPARE_AGAIN_MS, onFailure: trouble('cannot read the states') },
       () => states.compare(),
+    ),
+    repeat(
+      clock,
+      { everyMs: COMPARE_MS, againMs: COMPARE_AGAIN_MS, onFailure: trouble('cannot read which nodes are maintained') },
+      () => maintained.compare(),
     ),
     repeat(
       clock,

@@ -38,6 +38,34 @@ describe('the gateways of a scope', () => {
     expect(scopes.alive(60_001)).toEqual([]);
   });
 
+  it('are missed for as long as they lived, and for a minute at least', () => {
+    const scopes = new Scopes({ forgetAfterMs: 86_400_000 });
+    scopes.heard(report(), 0);
+    scopes.heard(report(), 4_000);
+    expect(scopes.alive(64_000)).toHaveLength(1);
+    expect(scopes.alive(64_001)).toEqual([]);
+    // One that soon comes back is remembered from its first time on.
+    for (let at = 300_000; at <= 3_600_000; at += 300_000) scopes.heard(report(), at);
+    expect(scopes.alive(7_200_000)).toHaveLength(1);
+    expect(scopes.alive(7_200_001)).toEqual([]);
+    // Hours later it is another one.
+    scopes.heard(report(), 30_000_000);
+    expect(scopes.alive(30_060_001)).toEqual([]);
+  });
+
+  it('are not missed when the last one says that it leaves', () => {
+    const scopes = new Scopes({ forgetAfterMs: 86_400_000 });
+    scopes.heard(report(), 0);
+    scopes.heard(report({ gateway: 'g2' }), 0);
+    scopes.heard(report({ isLeaving: true }), 1_000);
+    expect(scopes.alive(1_000)[0]?.value).toBe(1);
+    scopes.heard(report({ gateway: 'g2' }), 2_000);
+    scopes.heard(report({ gateway: 'g2', isLeaving: true }), 3_000);
+    expect(scopes.alive(3_000)).toEqual([]);
+    scopes.heard(report({ gateway: 'g3' }), 4_000);
+    expect(scopes.alive(19_001)[0]?.value).toBe(0);
+  });
+
   it('are bounded in number, and so are scopes: one that nobody serves leaves first', () => {
     const scopes = new Scopes({ forgetAfterMs: 60_000 });
     for (let i = 0; i < 64; i += 1) expect(scopes.heard(report({ gateway: `g${i}` }), 0)).toBe(true);

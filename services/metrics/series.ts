@@ -1,6 +1,7 @@
 import { Counter, type Registry } from 'prom-client';
 import { WeightedHistogram } from './histogram.js';
 import { HOPS, STAGES } from './latencyRecord.js';
+import type { Maintenance } from './maintenance.js';
 import type { Instant, Nodes } from './nodes.js';
 import type { Move } from './record.js';
 import type { Exposition } from './exposition.js';
@@ -71,12 +72,13 @@ export function declareDeliveries(registry: Registry, exposition: Exposition): (
 export interface Known {
   nodes: Nodes;
   scopes: Scopes;
+  maintenance: Maintenance;
   jetStream: () => JetStreamFigures;
   now: () => Instant;
 }
 
 /** The catalogue of what is known now: made when it is scraped, and absent where it is not known. */
-export function declareKnown(exposition: Exposition, { nodes, scopes, jetStream, now }: Known): void {
+export function declareKnown(exposition: Exposition, { nodes, scopes, maintenance, jetStream, now }: Known): void {
   const declare = (type: Family['type']) => (name: string, help: string, samples: (at: Instant) => Sample[]) =>
     exposition.add({ name, help, type, samples: () => samples(now()) });
   const gauge = declare('gauge');
@@ -98,6 +100,12 @@ export function declareKnown(exposition: Exposition, { nodes, scopes, jetStream,
   gauge('ptp_collector_up', 'Whether the collector of a node has answered within 25 s.', (at) => nodes.up(at));
   gauge('ptp_collector_last_seen_timestamp_seconds', 'When the collector of a node answered last.', (at) =>
     nodes.lastSeen(at),
+  );
+
+  gauge(
+    'ptp_node_maintenance',
+    '1 while somebody works on a node: its alerts are to be silent. Absent otherwise.',
+    (at) => maintenance.samples(at.now),
   );
 
   gauge('ptp_scope_gateways', 'Gateways of a scope that have reported within 15 s.', ({ monotonic }) =>

@@ -83,6 +83,16 @@ export async function connectBroker(settings: BrokerSettings, name: string, deps
   return broker;
 }
 
+/** Connects for a command that somebody waits for: gives up after some seconds. Throws CannotStart. */
+export async function connectOnce(settings: BrokerSettings, name: string): Promise<NatsConnection> {
+  try {
+    return await connect({ ...connectionOptions(settings, name), maxReconnectAttempts: 3, waitOnFirstConnect: false });
+  } catch (err) {
+    const where = settings.servers.join(', ');
+    throw new CannotStart(`the broker at ${where} cannot be reached: ${(err as Error).message}`, { cause: err });
+  }
+}
+
 function connectionOptions(settings: BrokerSettings, name: string): NodeConnectionOptions {
   const { creds, user, password, token, tlsCa, tlsCert, tlsKey } = settings;
   return {

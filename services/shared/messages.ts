@@ -3,6 +3,7 @@ import type {
   ClockJson,
   CurrentStateJson,
   LastEventJson,
+  MaintenanceJson,
   NodeStateJson,
   PortStateJson,
   ResourceStateJson,
@@ -41,6 +42,7 @@ export type ResourceState = With<
   { lastEvent?: LastEvent; data: EventData; clocks: ClockRecord[] }
 >;
 export type NodeState = With<Present<NodeStateJson>, { resources: ResourceState[]; ports: PortRecord[] }>;
+export type Maintenance = Present<MaintenanceJson, 'until' | 'reason'>;
 export type CurrentState = With<Present<CurrentStateJson, 'reason'>, { state: ResourceState }>;
 
 // A double may be a word in protobuf's JSON (NaN, Infinity); ours are numbers.
@@ -76,5 +78,5 @@ export type LatencyRecord = Present<
   stages: Partial<Record<Stage, number>>;
   hops: Hop[];
 };
-export type GatewayReport = Figures<Present<GatewayReportJson>>;
+export type GatewayReport = Figures<Present<Omit<GatewayReportJson, 'isLeaving'>>> & { isLeaving?: boolean };
 export type StageTimes = Figures<Present<Omit<StageTimesJson, 'emitMs'>>> & { emitMs?: number };

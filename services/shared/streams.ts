@@ -20,6 +20,8 @@ const MiB = 1024 * 1024;
 /** A message carries its headers too: id, stage times. */
 const MAX_HEADER_BYTES = 4_096;
 const BUCKET_BYTES = 64 * MiB;
+/** 20 000 nodes with a reason each. */
+const MAINTENANCE_BYTES = 16 * MiB;
 const RETRY_MS = 1_000;
 
 export interface StreamSettings {
@@ -98,7 +100,7 @@ export function wantedStreams({ replicas, eventsMaxBytes }: StreamSettings): Wan
     storage: StorageType.File,
     discard: DiscardPolicy.New,
     max_msgs_per_subject: 1,
-    max_bytes: BUCKET_BYTES,
+    max_bytes: name === bus.buckets.maintenance ? MAINTENANCE_BYTES : BUCKET_BYTES,
     allow_direct: true,
     deny_delete: true,
     // With roll-up headers, the right to write one's own key would be enough to erase everybody's.
