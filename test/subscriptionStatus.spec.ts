@@ -10,6 +10,7 @@ import { startConsumer, type Consumer } from './support/consumer.js';
 import { loadContract, type Contract } from './support/contract.js';
 import { eventually } from './support/eventually.js';
 import { scrape } from './support/metrics.js';
+import { startNode } from './support/node.js';
 import { startPublisher, type Publisher } from './support/publisher.js';
 import { startTestGateway, subscribe, testDeps, type Gateway } from './support/services.js';
 
@@ -226,6 +227,12 @@ describe('the log of a gateway', () => {
       await publisher.lockState('n1', 'FREERUN');
       await eventually(() => consumer.accepted.length === 3);
       expect(told('not an event, passed over').map(({ times }) => times)).toEqual([1, 2, 4, 8, 16]);
+
+      await (await startNode(broker.url, 'n2', 'LOCKED')).close();
+      for (let i = 0; i < 10; i += 1) {
+        expect((await fetch(`${api}${LOCK.replace('n1', 'n2')}/CurrentState`)).status).toBe(503);
+      }
+      expect(told('request failed').map(({ times }) => times)).toEqual([1, 2, 4, 8]);
     } finally {
       await deps.life.stop();
     }

@@ -46,6 +46,26 @@ describe('the environment of a service', () => {
   });
 });
 
+describe('mistakes in the settings', () => {
+  it('are refused one as a sentence, several on a line each', async () => {
+    const { refuse } = await import('./services.mjs');
+    expect(() => refuse([])).not.toThrow();
+    expect(() => refuse(['A must be a port'])).toThrow(/^Cannot start: A must be a port\.$/);
+    expect(() => refuse(['A must be a port', 'B: did you mean C?'])).toThrow(
+      /^Cannot start:\n {2}A must be a port\n {2}B: did you mean C\?$/,
+    );
+  });
+
+  it('that are misspelt are told once, whichever services complain', async () => {
+    const { serviceMistakes } = await import('./services.mjs');
+    const vars = { NODE_NAME: 'n1', ENDPOINT_POLCY: 'local' };
+    const all = { collector: vars, gateway: vars, metrics: vars, tracing: vars };
+    expect(await serviceMistakes(join(__dirname, '../..'), all)).toEqual([
+      'ENDPOINT_POLCY: did you mean ENDPOINT_POLICY?',
+    ]);
+  });
+});
+
 describe('Prometheus of a local run', () => {
   const folder = mkdtempSync(join(tmpdir(), 'ptp-prometheus-'));
   afterAll(() => rmSync(folder, { recursive: true }));
