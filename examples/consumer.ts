@@ -118,7 +118,7 @@ async function subscribe(api: string, subscription: { resource: string; endpoint
 
 if (require.main === module) {
   main().catch((err: Error) => {
-    console.error(err.message);
+    console.error(`${err.message}\nSee --help.`);
     process.exit(1);
   });
 }

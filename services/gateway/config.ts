@@ -62,7 +62,7 @@ export function readConfig(vars: NodeJS.ProcessEnv, env = new Env(vars)) {
       plain: 's',
       fallback: '3d',
       min: '1s',
-      max: '10000d',
+      max: '11575d',
     }),
     dataNames: env.choice('V1_DATA_VERSION', DATA_VERSIONS, {
       what: 'names in data.values: 1.0, v1, or both sets',

@@ -18,7 +18,7 @@ export function readConfig(vars: NodeJS.ProcessEnv, env = new Env(vars)) {
       plain: 's',
       fallback: '1d',
       min: '1min',
-      max: '1000d',
+      max: '1158d',
     }),
     maxNodes: env.integer('MAX_NODES', {
       what: 'nodes that have series at most; each has about 50',

@@ -48,7 +48,7 @@ describe('settings', () => {
     expect(read({ MAX_EVENT_AGE: '259200', EVENTS_MAX_BYTES: '1073741824' })).toEqual([259_200_000, 2 ** 30]);
     expect(read({ MAX_EVENT_AGE: '12h', EVENTS_MAX_BYTES: '512Mi' })).toEqual([43_200_000, 2 ** 29]);
     expect(() => read({ MAX_EVENT_AGE: '500ms', EVENTS_MAX_BYTES: '1 GB' })).toThrow(
-      '\n  MAX_EVENT_AGE must be a duration from 1s to 10000d, such as 30s or 3d (a plain number is s), got "500ms"' +
+      '\n  MAX_EVENT_AGE must be a duration from 1s to 11575d, such as 30s or 3d (a plain number is s), got "500ms"' +
         '\n  EVENTS_MAX_BYTES must be a size from 1Mi to 8Ti, such as 1G or 512Mi (a plain number is bytes), got "1 GB"',
     );
   });
