@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Stretch } from '../core/axis.js';
 import type { Delivery, HopRow } from '../core/journey.js';
 import type { EventView, SpanView, Summary } from './events.js';
 import { html, Html } from './html.js';
@@ -8,8 +9,9 @@ body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #ddd; vertical-align: top; }
 .number { text-align: right; font-variant-numeric: tabular-nums; } .suspect, .error { color: #b00020; font-weight: 600; }
+.axis { width: 14rem; } .axis svg { display: block; width: 100%; height: 1.5em; } .axis rect { fill: #3b6fb6; } .axis .gap { fill: none; stroke: #999; stroke-dasharray: 2 2; vector-effect: non-scaling-stroke; }
 code, td { overflow-wrap: anywhere; } summary { cursor: pointer; }
-@media (prefers-color-scheme: dark) { body { color: #eee; background: #161616; } td, th { border-color: #444; } a { color: #8ab4f8; } .suspect, .error { color: #ff8a80; } }
+@media (prefers-color-scheme: dark) { body { color: #eee; background: #161616; } td, th { border-color: #444; } a { color: #8ab4f8; } .axis rect { fill: #8ab4f8; } .suspect, .error { color: #ff8a80; } }
 `;
 
 // Ours, and its hash is over these very characters.
@@ -99,7 +101,7 @@ const delivery = (one: Delivery): Html =>
       ${one.outcome ?? 'under way'}, ${one.attempts} ${one.attempts === 1 ? 'attempt' : 'attempts'}; ${ms(one.totalMs)}
       ms${
         one.loopMs === undefined
-          ? html` (sum of the hops)`
+          ? html` (sum of the hops that are known)`
           : html` (loop, by one clock; at least ${ms(one.floorMs)} ms)`
       }
     </p>
@@ -109,23 +111,60 @@ const delivery = (one: Delivery): Html =>
           <th>hop</th>
           <th>from</th>
           <th>to</th>
+          <th class="number">start</th>
           <th class="number">ms</th>
+          <th class="axis">of the total</th>
           <th>quality</th>
         </tr>
       </thead>
       <tbody>
-        ${one.hops.map(hopRow)}
+        ${one.hops.map((row) => hopRow(row, one))} ${sums(one)}
       </tbody>
     </table>`;
 
-const hopRow = ({ hop, from, to, ms: took, quality }: HopRow): Html =>
+const hopRow = ({ hop, from, to, startMs, ms: took, quality }: HopRow, { totalMs }: Delivery): Html =>
   html`<tr>
     <td>${hop}</td>
     <td>${from}</td>
     <td>${to}</td>
+    <td class="number">${ms(startMs)}</td>
     <td class="number">${ms(took)}</td>
+    <td class="axis">${startMs === undefined ? '' : bar([{ startMs, ms: took ?? 0 }], totalMs)}</td>
     <td class="${quality ?? ''}">${quality ?? '–'}</td>
   </tr>`;
+
+/** What the rows add up to: time that several have in common counts once, and `emit` lies before the start. */
+const sums = ({ coveredMs, unaccountedMs, totalMs, gaps }: Delivery): Html =>
+  html`<tr>
+      <td colspan="4">in the rows above, overlaps once</td>
+      <td class="number">${ms(coveredMs)}</td>
+      <td></td>
+      <td></td>
+    </tr>
+    <tr>
+      <td colspan="3">not accounted for</td>
+      <td class="number">${ms(gaps[0]?.startMs)}</td>
+      <td class="number">${ms(unaccountedMs)}</td>
+      <td class="axis">${bar(gaps, totalMs, 'gap')}</td>
+      <td></td>
+    </tr>
+    <tr>
+      <th colspan="4">total</th>
+      <th class="number">${ms(totalMs)}</th>
+      <td></td>
+      <td></td>
+    </tr>`;
+
+/** Where stretches lie in the total. A short one is seen, and what lies outside ends at the border. */
+function bar(stretches: readonly Stretch[], totalMs: number, kind = 'hop'): Html {
+  const scale = (at: number): number => (totalMs > 0 ? Math.min(Math.max((1_000 * at) / totalMs, 0), 1_000) : 0);
+  const rects = stretches.map(({ startMs, ms: took }) => {
+    const x = Math.min(scale(startMs), 996);
+    const width = Math.max(scale(startMs + took) - x, 4);
+    return html`<rect class="${kind}" x="${x.toFixed(1)}" y="3" width="${width.toFixed(1)}" height="8" />`;
+  });
+  return html`<svg viewBox="0 0 1000 14" preserveAspectRatio="none" aria-hidden="true">${rects}</svg>`;
+}
 
 const span = (one: SpanView): Html =>
   html`<tr>
