@@ -226,7 +226,7 @@ describe('N deliveries', () => {
 
     for (const { event, delivery } of listener.deliveries()) {
       const { deliveries } = await closedTraceOf(tracing, event, delivery.subscription);
-      for (const one of deliveries) expectSum(one);
+      for (const each of deliveries) expectSum(each);
     }
     const retried = listener.deliveries().find(({ delivery }) => delivery.attempts > 1);
     const plain = listener
