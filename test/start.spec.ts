@@ -35,7 +35,8 @@ async function lookAtPages(run: LocalRun): Promise<void> {
     ((await (await fetch(new URL(`/api/v1/${what}`, prometheus))).json()) as { data: Data }).data;
 
   expect((await fetch(prometheus)).status).toBe(200);
-  expect(await (await fetch(link('traces'))).text()).toMatch(/^<!doctype html>/i);
+  const headers = { accept: 'text/html' };
+  expect(await (await fetch(link('traces'), { headers })).text()).toMatch(/^<!doctype html>/i);
   expect(await (await fetch(link('metrics'))).text()).toContain('ptp_metrics_records_total');
   const { groups } = await ask<{ groups: { name: string }[] }>('rules');
   expect(groups.map(({ name }) => name)).toContain('ptp-delivery-alerts');
