@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -122,6 +122,35 @@ describe('npm start', () => {
     expect(run.output()).toMatch(/\nThe collector ended \(killed by SIGKILL\)\.\n$/);
     expect(processesOf(dataDir)).toEqual([]);
   });
+
+  it('goes on without Prometheus and the demo, when they cannot start or end by themselves, and says so', async () => {
+    const prometheus = join(dataDir, 'prometheus-that-fails');
+    writeFileSync(prometheus, '#!/bin/sh\necho no room for my data >&2\nexit 3\n', { mode: 0o755 });
+    const without = startLocally({ ...settings, PROMETHEUS: prometheus });
+    await eventually(() => lockStates(without).length > 0);
+    expect(without.output()).toMatch(
+      /^ {2}Prometheus {4}none: Prometheus ended \(exit code 3\): no room for my data \(log: .*prometheus\.log\)\.$/m,
+    );
+    without.signal('SIGINT');
+    expect(await without.exitCode).toBe(0);
+
+    const run = startLocally(settings);
+    await eventually(() => lockStates(run).length > 0);
+    const end = (words: string): unknown =>
+      process.kill(processesOf(dataDir).find(({ command }) => command.includes(words))?.pid ?? 0, 'SIGKILL');
+    for (const [words, sentence] of [
+      ['prometheus.yml', 'Prometheus ended (killed by SIGKILL). Everything else runs on.'],
+      ['examples/replay.js', 'The replay of the recordings ended (killed by SIGKILL). Everything else runs on.'],
+      ['examples/consumer.js', 'The demo consumer ended (killed by SIGKILL). Everything else runs on.'],
+    ] as const) {
+      end(words);
+      await eventually(() => run.output().includes(`\n${sentence}\n`));
+    }
+    expect((await fetch(subscriptions)).status).toBe(200);
+    run.signal('SIGINT');
+    expect(await run.exitCode).toBe(0);
+    expect(processesOf(dataDir)).toEqual([]);
+  }, 60_000);
 
   it('takes its processes along when it is killed, and starts again', async () => {
     const killed = startLocally(settings);

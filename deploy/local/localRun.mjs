@@ -13,7 +13,8 @@ import { refuse, serviceEnvironments, serviceMistakes, SERVICES, urlHost } from 
 import { readSettings, USAGE } from './settings.mjs';
 
 /**
- * `npm start`: everything on this machine, each part a process of its own, until Ctrl-C or until one of them ends.
+ * `npm start`: everything on this machine, each part a process of its own, until Ctrl-C or until the broker or a service
+ * ends. Prometheus and the demo may end: the rest goes on.
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env
  * @returns {Promise<number>} exit code
@@ -114,19 +115,27 @@ async function startAll(run) {
   const eventSocket = env['EVENT_SOCKET'] || data.eventSocket;
   const services = await startServices(run, broker?.url, eventSocket);
   const seconds = (performance.now() - startedAt) / 1000;
-  const prometheusUrl = programs.prometheus && (await startPrometheus(run, programs.prometheus, services.addresses));
+  const prometheus =
+    programs.prometheus === undefined ? undefined : await startPrometheus(run, programs.prometheus, services.addresses);
   const { natsUrl } = brokerOf(settings, broker?.url);
   console.log(
     startMessage({
       ...settings,
       ...services,
       broker: { url: natsUrl, ...broker },
-      prometheusUrl,
+      prometheus,
       eventSocket,
       seconds,
     }),
   );
-  if (settings.demo) await startDemo(run, services.apiUrl, eventSocket);
+  if (!settings.demo) return;
+  try {
+    await startDemo(run, services.apiUrl, eventSocket);
+  } catch (err) {
+    signal.throwIfAborted();
+    if (!(err instanceof CannotStart)) throw err;
+    goesOn(new CannotStart(`The demo does not run: ${err.message}`));
+  }
 }
 
 /**
@@ -187,28 +196,43 @@ async function startServices({ settings, env, data, processes, ports, signal }, 
 }
 
 /**
- * Our configuration, for the ports of this run; everything below .data/.
+ * Our configuration, for the ports of this run; everything below .data/. The run does not need it.
  * @param {Run} run
  * @param {string} program
  * @param {Record<'collector' | 'gateway' | 'metrics' | 'tracing', string>} addresses
- * @returns its URL
+ * @returns {Promise<{ url: string } | { failure: string }>} its URL, or why it does not run
  */
 async function startPrometheus({ settings, env, data, processes, ports, signal }, program, addresses) {
-  const port = await freePort(settings.prometheusPort, '127.0.0.1', ports);
-  const config = await writePrometheusConfig(root, data.prometheus, {
-    'ptp-collector': { address: addresses.collector, labels: { node: settings.nodeName } },
-    'ptp-gateway': { address: addresses.gateway },
-    'ptp-metrics': { address: addresses.metrics },
-    'ptp-tracing': { address: addresses.tracing },
-  });
-  const command = prometheusCommand(program, { config, folder: data.prometheus, port });
-  processes.start('prometheus', command, { cwd: root, env });
-  await processes.ready('prometheus', `http://127.0.0.1:${port}/-/ready`, signal);
-  return `http://localhost:${port}`;
+  const ended = new AbortController();
+  try {
+    const port = await freePort(settings.prometheusPort, '127.0.0.1', ports);
+    const config = await writePrometheusConfig(root, data.prometheus, {
+      'ptp-collector': { address: addresses.collector, labels: { node: settings.nodeName } },
+      'ptp-gateway': { address: addresses.gateway },
+      'ptp-metrics': { address: addresses.metrics },
+      'ptp-tracing': { address: addresses.tracing },
+    });
+    const command = prometheusCommand(program, { config, folder: data.prometheus, port });
+    processes.start('prometheus', command, { cwd: root, env, onEnd: (reason) => ended.abort(reason) });
+    await processes.ready('prometheus', `http://127.0.0.1:${port}/-/ready`, AbortSignal.any([signal, ended.signal]));
+    ended.signal.addEventListener('abort', () => goesOn(ended.signal.reason));
+    return { url: `http://localhost:${port}` };
+  } catch (err) {
+    signal.throwIfAborted();
+    return { failure: /** @type {Error} */ (err).message };
+  }
 }
 
 /**
- * A consumer like any other, and recordings in the place of a daemon.
+ * A part that the run does not need has ended.
+ * @param {Error} reason
+ */
+function goesOn({ message }) {
+  console.log(`${message} Everything else runs on.`);
+}
+
+/**
+ * A consumer like any other, and recordings in the place of a daemon. The run goes on without them.
  * @param {Run} run
  * @param {string} apiUrl
  * @param {string} eventSocket
@@ -216,14 +240,19 @@ async function startPrometheus({ settings, env, data, processes, ports, signal }
 async function startDemo({ settings, env, processes, ports, signal }, apiUrl, eventSocket) {
   const port = await freePort(settings.consumerPort, '127.0.0.1', ports);
   const consumer = ['dist/examples/consumer.js', '--gateway', apiUrl, '--node', settings.nodeName];
-  const subscribed = new EventEmitter();
+  const consuming = new EventEmitter();
   const onLine = (/** @type {string} */ line) => {
     console.log(line);
-    subscribed.emit('line');
+    consuming.emit('begun');
   };
-  processes.start('consumer', [process.execPath, ...consumer, '--port', String(port)], { cwd: root, env, onLine });
+  const onEnd = (/** @type {Error} */ reason) => {
+    goesOn(reason);
+    consuming.emit('begun');
+  };
+  const command = [process.execPath, ...consumer, '--port', String(port)];
+  processes.start('consumer', command, { cwd: root, env, onLine, onEnd });
   // Its first line. The recordings begin afterwards, so that it is told of everything in them.
-  await once(subscribed, 'line', { signal });
+  await once(consuming, 'begun', { signal });
   const replay = ['dist/examples/replay.js', '--socket', eventSocket, ...replayArgs];
-  processes.start('replay', [process.execPath, ...replay], { cwd: root, env });
+  processes.start('replay', [process.execPath, ...replay], { cwd: root, env, onEnd: goesOn });
 }

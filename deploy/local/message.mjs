@@ -19,7 +19,7 @@ const RESOURCES = {
  * @param {string} run.metricsUrl
  * @param {string} run.tracingUrl
  * @param {string} run.otlpUrl where collector and gateway send their spans
- * @param {string | undefined} run.prometheusUrl
+ * @param {{ url: string } | { failure: string } | undefined} run.prometheus undefined: not installed
  * @param {{ url: string, monitoringUrl?: string }} run.broker
  * @param {string} run.eventSocket
  * @param {string} run.dataDir
@@ -30,7 +30,8 @@ export function startMessage(run) {
   const api = `${apiUrl}${API}`;
   const node = `cluster/node/${nodeName}`;
   const subjectsOfNode = `ptp.events.${nodeName.replaceAll('.', '_')}.>`;
-  const data = relative(process.cwd(), dataDir) || dataDir;
+  const below = relative(process.cwd(), dataDir);
+  const data = below === '' || below.startsWith('..') ? dataDir : below;
   const natsUrl = broker.url === 'nats://127.0.0.1:4222' ? '' : `NATS_URL=${broker.url} `;
   const source = demo
     ? `Recorded output of a real linuxptp plays over and over as node ${nodeName}, 15.6 s a lap.`
@@ -39,7 +40,7 @@ export function startMessage(run) {
 ptp-event-bus is ready after ${seconds.toFixed(1)} s. ${source}
 
   REST API v1   ${api}
-  Prometheus    ${run.prometheusUrl ? `${run.prometheusUrl}/  (with our rules and alerts)` : 'not installed: npm start -- --with-prometheus'}
+  Prometheus    ${prometheusLine(run.prometheus)}
   traces        ${run.tracingUrl}/  (spans: ${run.otlpUrl})
   metrics       ${run.metricsUrl}/metrics (states, deliveries)
                 ${run.collectorUrl}/metrics (collector)  ${apiUrl}/metrics (gateway)
@@ -65,6 +66,12 @@ ${aligned([
 
 Ctrl-C stops everything.
 ${demo ? '\nWhat the demo consumer is sent: time (UTC), resource, state, offset, sequence, and its age on arrival:\n' : ''}`;
+}
+
+/** @param {{ url: string } | { failure: string } | undefined} prometheus */
+function prometheusLine(prometheus) {
+  if (prometheus === undefined) return 'not installed: npm start -- --with-prometheus';
+  return 'url' in prometheus ? `${prometheus.url}/  (with our rules and alerts)` : `none: ${prometheus.failure}`;
 }
 
 /**
