@@ -152,6 +152,32 @@ describe('npm start', () => {
     expect(processesOf(dataDir)).toEqual([]);
   }, 60_000);
 
+  it('serves its demo over TLS to who shows a token, where the gateway has a certificate and tokens', async () => {
+    const tokens = join(dataDir, 'tokens.yaml');
+    const token = 'a-token-of-the-demo-0123';
+    writeFileSync(tokens, JSON.stringify([{ name: 'demo', token, roles: ['subscriber'] }]));
+    const tls = join(__dirname, 'fixtures/tls');
+    const secure = {
+      ...settings,
+      API_TLS_CERT: join(tls, 'first.crt'),
+      API_TLS_KEY: join(tls, 'first.key'),
+      API_TOKENS_FILE: tokens,
+    };
+    const run = startLocally({ ...secure, API_TOKEN: token });
+    await eventually(() => lockStates(run).length > 0);
+    expect(run.output()).toMatch(/^ {2}REST API v1 {3}https:/m);
+    run.signal('SIGINT');
+    expect(await run.exitCode).toBe(0);
+
+    const without = startLocally(secure);
+    await eventually(() => without.output().includes('Everything else runs on.'));
+    expect(without.output()).toMatch(
+      /\nThe demo consumer ended \(exit code 1\): not subscribed at https:.*: 401 .*API_TOKEN/,
+    );
+    without.signal('SIGINT');
+    expect(await without.exitCode).toBe(0);
+  }, 60_000);
+
   it('takes its processes along when it is killed, and starts again', async () => {
     const killed = startLocally(settings);
     await ready(killed);

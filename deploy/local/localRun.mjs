@@ -124,6 +124,8 @@ async function startAll(run) {
       ...services,
       broker: { url: natsUrl, ...broker },
       prometheus,
+      needsToken: Boolean(env['API_TOKENS_FILE']),
+      certificate: env['API_TLS_CERT'] || undefined,
       eventSocket,
       seconds,
     }),
@@ -182,12 +184,15 @@ async function startServices({ settings, env, data, processes, ports, signal }, 
     const serviceEnv = environments[name] ?? {};
     processes.start(name, [process.execPath, `dist/services/${name}/main.js`], { cwd: root, env: serviceEnv });
   }
+  const apiUrl = `${env['API_TLS_CERT'] ? 'https' : 'http'}://${addresses.gateway}`;
   await Promise.all(
-    Object.entries(addresses).map(([name, at]) => processes.ready(name, `http://${at}/readyz`, signal)),
+    Object.entries(addresses).map(([name, at]) =>
+      processes.ready(name, `${name === 'gateway' ? apiUrl : `http://${at}`}/readyz`, signal),
+    ),
   );
   return {
     addresses,
-    apiUrl: `http://${addresses.gateway}`,
+    apiUrl,
     collectorUrl: `http://${addresses.collector}`,
     metricsUrl: `http://${addresses.metrics}`,
     tracingUrl: `http://${addresses.tracing}`,
@@ -208,7 +213,7 @@ async function startPrometheus({ settings, env, data, processes, ports, signal }
     const port = await freePort(settings.prometheusPort, '127.0.0.1', ports);
     const config = await writePrometheusConfig(root, data.prometheus, {
       'ptp-collector': { address: addresses.collector, labels: { node: settings.nodeName } },
-      'ptp-gateway': { address: addresses.gateway },
+      'ptp-gateway': { address: addresses.gateway, ...gatewayAccess(env) },
       'ptp-metrics': { address: addresses.metrics },
       'ptp-tracing': { address: addresses.tracing },
     });
@@ -222,6 +227,16 @@ async function startPrometheus({ settings, env, data, processes, ports, signal }
     return { failure: /** @type {Error} */ (err).message };
   }
 }
+
+/**
+ * What Prometheus needs beside the gateway's address.
+ * @param {NodeJS.ProcessEnv} env
+ */
+const gatewayAccess = (env) => ({
+  // The gateway is ours: whose certificate it has does not matter here.
+  ...(env['API_TLS_CERT'] && { scheme: 'https', tls_config: { insecure_skip_verify: true } }),
+  ...(env['API_TOKEN'] && { authorization: { credentials: env['API_TOKEN'] } }),
+});
 
 /**
  * A part that the run does not need has ended.
@@ -250,7 +265,10 @@ async function startDemo({ settings, env, processes, ports, signal }, apiUrl, ev
     consuming.emit('begun');
   };
   const command = [process.execPath, ...consumer, '--port', String(port)];
-  processes.start('consumer', command, { cwd: root, env, onLine, onEnd });
+  // It trusts the gateway's own certificate, also when nobody has signed it.
+  const ca = env['API_TLS_CERT'];
+  const consumerEnv = ca ? { ...env, NODE_EXTRA_CA_CERTS: ca } : env;
+  processes.start('consumer', command, { cwd: root, env: consumerEnv, onLine, onEnd });
   // Its first line. The recordings begin afterwards, so that it is told of everything in them.
   await once(consuming, 'begun', { signal });
   const replay = ['dist/examples/replay.js', '--socket', eventSocket, ...replayArgs];

@@ -3,6 +3,8 @@ import { relative } from 'node:path';
 
 const API = '/api/ocloudNotifications/v1';
 
+const TOKEN = '-H "authorization: Bearer $API_TOKEN"';
+
 const RESOURCES = {
   lockState: 'sync/ptp-status/lock-state',
   osClock: 'sync/sync-status/os-clock-sync-state',
@@ -19,6 +21,8 @@ const RESOURCES = {
  * @param {string} run.metricsUrl
  * @param {string} run.tracingUrl
  * @param {string} run.otlpUrl where collector and gateway send their spans
+ * @param {string | undefined} run.certificate file of the gateway's, where it has one
+ * @param {boolean} run.needsToken whether the gateway asks for one
  * @param {{ url: string } | { failure: string } | undefined} run.prometheus undefined: not installed
  * @param {{ url: string, monitoringUrl?: string }} run.broker
  * @param {string} run.eventSocket
@@ -28,6 +32,9 @@ const RESOURCES = {
 export function startMessage(run) {
   const { demo, nodeName, apiUrl, broker, eventSocket, dataDir, seconds } = run;
   const api = `${apiUrl}${API}`;
+  const curl = ['curl -s', run.certificate && `--cacert ${run.certificate}`, run.needsToken && TOKEN]
+    .filter(Boolean)
+    .join(' ');
   const node = `cluster/node/${nodeName}`;
   const subjectsOfNode = `ptp.events.${nodeName.replaceAll('.', '_')}.>`;
   const below = relative(process.cwd(), dataDir);
@@ -50,14 +57,14 @@ ptp-event-bus is ready after ${seconds.toFixed(1)} s. ${source}
 
 Try in another terminal:
 
-  curl -s ${api}/health
-  curl -s ${api}/subscriptions
-  curl -s ${api}/${node}/${RESOURCES.lockState}/CurrentState
-  curl -s ${api}/${node}/${RESOURCES.osClock}/CurrentState
-  curl -s ${api}/${node}/${RESOURCES.sync}/CurrentState
+  ${curl} ${api}/health
+  ${curl} ${api}/subscriptions
+  ${curl} ${api}/${node}/${RESOURCES.lockState}/CurrentState
+  ${curl} ${api}/${node}/${RESOURCES.osClock}/CurrentState
+  ${curl} ${api}/${node}/${RESOURCES.sync}/CurrentState
 ${aligned([
   [
-    `node dist/examples/consumer.js --gateway ${apiUrl} --node ${nodeName} --port 0`,
+    `${run.certificate ? `NODE_EXTRA_CA_CERTS=${run.certificate} ` : ''}node dist/examples/consumer.js --gateway ${apiUrl} --node ${nodeName} --port 0`,
     demo ? 'one more consumer' : 'a consumer',
   ],
   [`${natsUrl}node examples/subscribe.mjs`, 'the events on the bus, without the gateway'],
