@@ -1,6 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { LandingView } from '../services/shared/landing.js';
 import { startBroker, type Broker } from './support/broker.js';
 import { NODE, NodeFiles, startTestCollector } from './support/collector.js';
@@ -80,6 +82,19 @@ describe('the landing page of', () => {
   it.each(names)('%s is not for writing', async (name) => {
     const answer = await fetch(`${ports[name]}/`, { method: 'POST' });
     expect([404, 405]).toContain(answer.status);
+  });
+
+  it('the port that takes spans links to the host that was asked, escaped whatever was asked', async () => {
+    const asked = new URL(ports['ptp-tracing (spans)'] ?? '');
+    const pageFor = (host: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const headers = { ...BROWSER, host };
+        const answered = (answer: IncomingMessage): void => void text(answer).then(resolve, reject);
+        get({ hostname: asked.hostname, port: asked.port, headers }, answered).once('error', reject);
+      });
+    const { port } = new URL(ports['ptp-tracing'] ?? '');
+    expect(await pageFor('trace.example:4318')).toContain(`<a href="http://trace.example:${port}/">`);
+    expect(await pageFor('"><script>alert(1)</script>')).not.toMatch(/<script|"">/);
   });
 
   it('the collector says which node it is of', async () => {

@@ -1,5 +1,5 @@
 // @ts-check
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CannotStart } from './cannotStart.mjs';
 import { findProgram, isProgram, provideProgram } from './programs.mjs';
@@ -56,7 +56,8 @@ export async function writePrometheusConfig(root, folder, targets, intervalS = 5
   }
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'prometheus.yml');
-  // It may hold a token.
+  // It may hold a token. The mode is that of a new file.
+  rmSync(file, { force: true });
   writeFileSync(file, stringify(config), { mode: 0o600 });
   return file;
 }
