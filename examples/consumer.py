@@ -49,7 +49,11 @@ class Gateway:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as refused:
             with refused:
-                return refused.code, json.load(refused)
+                text = refused.read().decode(errors="replace")
+                try:
+                    return refused.code, json.loads(text)
+                except ValueError:
+                    return refused.code, {"error": f"no gateway answers at {self.base}: {text[:200]}"}
 
     def subscribe(self, resource, endpoint):
         """Subscribes as soon as the gateway is there; gives the subscription. The same again is the same one."""
@@ -120,7 +124,12 @@ def main():
     options.add_argument("--events", type=int, help="end after so many events")
     options = options.parse_args()
 
-    server = ThreadingHTTPServer((options.host, options.port), Events)
+    if not options.gateway.startswith(("http://", "https://")):
+        raise SystemExit(f"--gateway is a URL such as http://localhost:8089, got {options.gateway}")
+    try:
+        server = ThreadingHTTPServer((options.host, options.port), Events)
+    except OSError as error:
+        raise SystemExit(f"cannot listen on {options.host}, port {options.port}: {error.strerror}")
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint = f"http://{options.host}:{server.server_port}/event"
     gateway = Gateway(options.gateway, os.environ.get("API_TOKEN"))

@@ -123,7 +123,10 @@ async function main(): Promise<void> {
   if (values.socket === '' || positionals.length === 0) throw new Error('a socket and at least one file are needed');
   if (!(laps > 0 && speed > 0 && (seconds ?? 1) > 0)) throw new Error('--laps, --speed and --seconds are numbers > 0');
 
+  // Whoever read what we print has gone, as in `… | head`.
+  process.stdout.on('error', () => process.exit());
   const files = positionals.map((path) => timedLines(readFileSync(path, 'utf8'), seconds));
+  if (files.every((lines) => lines.length === 0)) throw new Error(`no lines in ${positionals.join(', ')}`);
   const lapMs =
     seconds === undefined ? Math.max(...files.map((lines) => lines.at(-1)?.atMs ?? 0)) + 1_000 : seconds * 1_000;
   const played = files.map((lines) => ({ lines, connection: new Connection(values.socket) }));

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import Koa from 'koa';
 import { FineClock } from '../shared/clock.js';
 import { listen, operations } from '../shared/http.js';
+import { landingPage, OPERATIONS_LINKS } from '../shared/landing.js';
 import type { Deps } from '../shared/service.js';
 import { openTracing } from '../shared/tracing.js';
 import { joinBus, type Bus } from './bus.js';
@@ -71,7 +72,13 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
   let isReady = false;
   let bus: Bus | undefined;
 
-  const operate = new Koa().use(operations(registry, () => isReady).routes()).callback();
+  const landing = landingPage({
+    service: 'ptp-collector',
+    about: `Reads the lines of linuxptp on node ${nodeName}, and publishes its clock states.`,
+    links: OPERATIONS_LINKS,
+  });
+  const app = new Koa().use(operations(registry, () => isReady).routes()).use(landing);
+  const operate = app.callback();
   const http = await listen((request, response) => void operate(request, response), {
     port: config.metricsPort,
     host: config.listenHost,

@@ -1,6 +1,7 @@
 import Koa from 'koa';
 import { connectBroker } from '../shared/broker.js';
 import { listen, operations } from '../shared/http.js';
+import { landingPage, OPERATIONS_LINKS } from '../shared/landing.js';
 import type { Deps } from '../shared/service.js';
 import { joinBus } from './bus.js';
 import type { MetricsConfig } from './config.js';
@@ -28,7 +29,13 @@ export async function startMetrics(config: MetricsConfig, deps: Deps): Promise<{
   declareKnown(exposition, { ...known, jetStream: () => known.jetStream, now });
 
   let isReady = false;
-  const operate = new Koa().use(operations(exposition, () => isReady).routes()).callback();
+  const landing = landingPage({
+    service: 'ptp-metrics',
+    about: 'Delivery latency, and the clock states of all nodes, as series.',
+    links: OPERATIONS_LINKS,
+  });
+  const app = new Koa().use(operations(exposition, () => isReady).routes()).use(landing);
+  const operate = app.callback();
   const http = await listen((request, response) => void operate(request, response), {
     port: config.metricsPort,
     host: config.listenHost,

@@ -39,6 +39,7 @@ export async function startTracing(
 
   const receiver = createReceiver({
     log,
+    queryPort: queries.port,
     clock,
     take(spans) {
       const nowMs = clock.monotonic();

@@ -4,6 +4,7 @@ import Koa from 'koa';
 import type { Registry } from 'prom-client';
 import { openapi } from '../../shared/contract/openapi-v1.js';
 import { operations } from '../../shared/http.js';
+import { landingPage, OPERATIONS_LINKS } from '../../shared/landing.js';
 import type { Logger } from '../../shared/log.js';
 import type { Access } from '../access/caller.js';
 import type { RequestRate } from '../access/limits.js';
@@ -48,9 +49,22 @@ export function createApi(deps: ApiDeps): RequestListener {
     ctx.body = openapi;
   });
 
+  const landing = landingPage({
+    service: 'ptp-gateway',
+    about: `The O-Cloud notification REST API v1, below ${API_BASE}.`,
+    links: [
+      { path: '/openapi.json', title: 'the API: requests, answers, roles' },
+      { path: `${API_BASE}/subscriptions`, title: 'your subscriptions' },
+      { path: `${API_BASE}/publishers`, title: 'the publishers' },
+      { path: `${API_BASE}/health`, title: 'whether it lives, as v1 asks' },
+      ...OPERATIONS_LINKS,
+    ],
+  });
+
   const app = new Koa();
   app.use(counted(deps.cne));
   app.use(problems(deps.log));
+  app.use(landing);
   for (const router of [root, v1]) app.use(router.routes());
   for (const router of [root, v1]) app.use(router.allowedMethods());
   app.on('error', (err: unknown) => deps.log.debug({ err }, 'client went away'));

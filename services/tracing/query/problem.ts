@@ -1,7 +1,8 @@
 import type { Context, Next } from 'koa';
 import { Doublings } from '../../shared/doublings.js';
 import type { Logger } from '../../shared/log.js';
-import { CONTENT_SECURITY_POLICY, problemPage } from './page.js';
+import { sendPage, wantsPage } from '../../shared/page.js';
+import { problemPart } from './page.js';
 import { BadParameter } from './search.js';
 
 /** An error with the status it answers with. */
@@ -54,13 +55,7 @@ export function problems(log: Logger) {
         ctx.body = { data: null, total: 0, limit: 0, offset: 0, errors: [{ code: status, msg: message }] };
         return;
       }
-      ctx.vary('Accept');
-      if (ctx.accepts('json', 'html') === 'html') {
-        ctx.set('content-security-policy', CONTENT_SECURITY_POLICY);
-        ctx.type = 'html';
-        ctx.body = problemPage(title, message);
-        return;
-      }
+      if (wantsPage(ctx)) return sendPage(ctx, title, problemPart(title, message));
       ctx.type = 'application/problem+json';
       ctx.body = JSON.stringify({ type: 'about:blank', title, status, detail: message, error: message });
     }

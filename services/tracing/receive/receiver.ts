@@ -3,6 +3,7 @@ import { Router } from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import type { Clock } from '../../shared/clock.js';
 import { Doublings } from '../../shared/doublings.js';
+import { landingPage } from '../../shared/landing.js';
 import type { Logger } from '../../shared/log.js';
 import { Malformed } from '../core/decode.js';
 import type { Span } from '../core/span.js';
@@ -12,6 +13,8 @@ import { Refused, RPC_CODES } from './refused.js';
 
 export interface ReceiverDeps {
   log: Logger;
+  /** Where the traces are looked at. */
+  queryPort: number;
   clock: Clock;
   /** Takes what a request has brought. */
   take: (spans: readonly Span[]) => void;
@@ -28,7 +31,7 @@ export interface ReceiverDeps {
  * The OTLP/HTTP receiver (https://opentelemetry.io/docs/specs/otlp/#otlphttp): POST /v1/traces in JSON or protobuf,
  * gzip or not. Answers in the request's encoding, errors as google.rpc.Status.
  */
-export function createReceiver({ log, clock, take, forward, count }: ReceiverDeps): RequestListener {
+export function createReceiver({ log, queryPort, clock, take, forward, count }: ReceiverDeps): RequestListener {
   const bodies = new Bodies(clock);
   const router = new Router();
   router.post('/v1/traces', async (ctx) => {
@@ -45,7 +48,15 @@ export function createReceiver({ log, clock, take, forward, count }: ReceiverDep
     answer(ctx, encoding.contentType, encoding.response(partial));
   });
 
+  const landing = landingPage({
+    service: 'ptp-tracing',
+    about: 'This port takes spans: OTLP over HTTP, POST /v1/traces.',
+    links: [{ path: '/', title: 'the traces', port: queryPort }],
+  });
+
   const app = new Koa();
+  // No request of a sender: not counted.
+  app.use(landing);
   app.use(async (ctx, next) => {
     await next();
     count.request(ctx.status);
