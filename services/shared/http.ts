@@ -115,16 +115,9 @@ export interface Scraped {
   metrics: () => Promise<string>;
 }
 
-/**
- * `/metrics`, `/livez` and `/readyz`, which every service has.
- * @param guards what a request for the metrics passes first
- */
-export function operations(registry: Scraped, isReady: () => boolean, guards: Middleware[] = []): Router {
+/** `/livez` and `/readyz`: whoever asks whether a process serves is answered. */
+export function probes(isReady: () => boolean): Router {
   const router = new Router();
-  router.get('/metrics', ...guards, async (ctx) => {
-    ctx.type = registry.contentType;
-    ctx.body = await registry.metrics();
-  });
   router.get('/livez', (ctx) => {
     ctx.body = 'OK';
   });
@@ -132,5 +125,20 @@ export function operations(registry: Scraped, isReady: () => boolean, guards: Mi
     ctx.status = isReady() ? 200 : 503;
     ctx.body = isReady() ? 'OK' : 'not ready';
   });
+  return router;
+}
+
+/** Answers with the metrics of a registry. */
+export const exposition =
+  (registry: Scraped): Middleware =>
+  async (ctx) => {
+    ctx.type = registry.contentType;
+    ctx.body = await registry.metrics();
+  };
+
+/** `/metrics`, `/livez` and `/readyz`, which every service has. */
+export function operations(registry: Scraped, isReady: () => boolean): Router {
+  const router = probes(isReady);
+  router.get('/metrics', exposition(registry));
   return router;
 }
