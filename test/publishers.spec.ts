@@ -77,6 +77,8 @@ describe('publishers', () => {
     expect(made.status).toBe(201);
     expect(consumer.checks).toBe(1);
     const publisher = (await made.json()) as Publisher;
+    const mixed = await send('POST', '/publishers', { resource: `${RESOURCE}/`, EndpointUri: consumer.url });
+    expect(await mixed.json()).toEqual(publisher);
     const again = await send('POST', '/publishers', { ResourceAddress: RESOURCE, EndpointUri: null });
     expect(await again.json()).toMatchObject({ SubscriptionId: publisher.id, EndpointUri: consumer.url });
     expect(await list()).toContainEqual(publisher);
