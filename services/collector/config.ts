@@ -1,5 +1,6 @@
 import { readBrokerSettings } from '../shared/broker.js';
 import { Env, LOG_LEVELS } from '../shared/env.js';
+import { readMaxConnections } from '../shared/http.js';
 import { readStreamSettings } from '../shared/streams.js';
 import { BadName, nodeToken } from '../shared/subjects.js';
 import { readTracingSettings } from '../shared/tracing.js';
@@ -19,6 +20,8 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
     /** Where newer daemons answer for aliases and replays, such as http://localhost:8081; absent: they are not asked. */
     daemonUrl: readDaemonUrl(env),
     metricsPort: env.port('METRICS_PORT', 9091),
+    /** Connections that are served at a time (`METRICS_MAX_CONNECTIONS`). */
+    maxConnections: readMaxConnections(env, 'METRICS_MAX_CONNECTIONS', 256),
     /** Address to serve metrics on; absent: all of them. */
     listenHost: env.optional('LISTEN_HOST'),
     broker: readBrokerSettings(env),

@@ -78,6 +78,8 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     port: config.apiPort,
     host: config.listenHost,
     setting: 'API_PORT',
+    maxConnections: config.maxConnections,
+    log,
     ...(config.tls && { tls: readIdentity(config.tls) }),
   });
   life.onStop('api', () => server.close());

@@ -1,5 +1,6 @@
 import { readBrokerSettings } from '../shared/broker.js';
 import { Env, LOG_LEVELS } from '../shared/env.js';
+import { readMaxConnections } from '../shared/http.js';
 import { readStreamSettings } from '../shared/streams.js';
 import { isNodeName } from '../shared/subjects.js';
 import { readTracingSettings } from '../shared/tracing.js';
@@ -30,6 +31,7 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
     publicUrl,
     apiPort: env.port('API_PORT', 8089),
     listenHost: env.optional('LISTEN_HOST'),
+    maxConnections: readMaxConnections(env, 'API_MAX_CONNECTIONS', 4_096),
     endpointPolicy: readEndpointPolicy(env),
     sendsInitialStates: env.choice('INITIAL_NOTIFICATION', ['true', 'false'], 'true') === 'true',
     maxEventAgeMs:

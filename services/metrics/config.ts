@@ -1,11 +1,14 @@
 import { readBrokerSettings } from '../shared/broker.js';
 import { Env, LOG_LEVELS } from '../shared/env.js';
+import { readMaxConnections } from '../shared/http.js';
 
 /** Throws ConfigError that names every mistake. */
 export function readConfig(vars: NodeJS.ProcessEnv) {
   const env = new Env(vars);
   return env.check({
     metricsPort: env.port('METRICS_PORT', 9464),
+    /** Connections that are served at a time (`METRICS_MAX_CONNECTIONS`). */
+    maxConnections: readMaxConnections(env, 'METRICS_MAX_CONNECTIONS', 256),
     /** Address to serve metrics on; absent: all of them. */
     listenHost: env.optional('LISTEN_HOST'),
     /** A node or scope that was not heard of for so long has no series any more (`NODE_FORGET_AFTER`, seconds). */

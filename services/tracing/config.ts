@@ -1,4 +1,5 @@
 import { Env, LOG_LEVELS } from '../shared/env.js';
+import { readMaxConnections } from '../shared/http.js';
 import type { ForwardSettings } from './forward/forwarder.js';
 
 const MiB = 1_024 * 1_024;
@@ -10,6 +11,9 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
   return env.check({
     otlpPort,
     queryPort: env.port('QUERY_PORT', 16_686),
+    /** Exporters keep their connections open: one per collector and gateway. */
+    maxSenders: readMaxConnections(env, 'OTLP_MAX_CONNECTIONS', 4_096),
+    maxReaders: readMaxConnections(env, 'QUERY_MAX_CONNECTIONS', 256),
     listenHost: env.optional('LISTEN_HOST'),
     memory: {
       bytes: env.integer('TRACE_MEMORY_BYTES', 64 * MiB, { min: MiB, max: 4_096 * MiB, what: 'a number of bytes' }),
