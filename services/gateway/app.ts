@@ -3,6 +3,7 @@ import { connectBroker, jetStream, type NatsConnection } from '../shared/broker.
 import { sleep } from '../shared/clock.js';
 import { bus } from '../shared/contract/bus.js';
 import { listen } from '../shared/http.js';
+import type { Logger } from '../shared/log.js';
 import type { Deps } from '../shared/service.js';
 import { ensureStreams, mendStreams } from '../shared/streams.js';
 import { RequestRate } from './access/limits.js';
@@ -23,7 +24,8 @@ import { declareMetrics, type GatewayMetrics } from './metrics.js';
 import { openPublishers, type Publishers } from './publishers/publishers.js';
 import { createApi } from './routes/api.js';
 import { States } from './states.js';
-import { SubscriptionStore } from './subscriptions/store.js';
+import { HOW_TO_SET, SecretKeys } from './subscriptions/secretKeys.js';
+import { SubscriptionStore, type StoredSubscriptions } from './subscriptions/store.js';
 import { Subscriptions, Unavailable } from './subscriptions/subscriptions.js';
 import { startUpkeep } from './upkeep.js';
 
@@ -104,7 +106,11 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
   const { js, jsm } = await jetStream(broker);
   const kvm = new Kvm(js);
   const open = (name: string): Promise<KV> => kvm.open(name, { allow_direct: true });
-  const store = new SubscriptionStore(await open(bus.buckets.subscriptions), jsm, config.scope);
+  const store = new SubscriptionStore(await open(bus.buckets.subscriptions), {
+    jsm,
+    scope: config.scope,
+    secrets: new SecretKeys(config.secretKeys),
+  });
   const states = new States(broker, await open(bus.buckets.states));
   const deadLetters = new DeadLetters(js, jsm);
   const measuring = await openMeasuring(config, deps, { broker, metrics });
@@ -130,6 +136,7 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
     await ensureStreams(jsm, config.streams, { log });
     return { stored: await store.load(), place: await engine.findPlace() };
   });
+  tellOfSecrets(stored, log);
   const subscriptions = new Subscriptions(
     {
       log,
@@ -162,6 +169,19 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
   const ensureStream = (signal: AbortSignal): Promise<void> => ensureStreams(jsm, config.streams, { log, signal });
   if (!config.isSidecar) startCanary({ broker, jsm, measuring, metrics, ensureStream }, deps);
   return { subscriptions, states, deadLetters, publishers: await openPublishers(broker, config.scope, clock) };
+}
+
+function tellOfSecrets({ closed, unsealed }: StoredSubscriptions, log: Logger): void {
+  if (closed.length > 0) {
+    const ids = closed.slice(0, 10);
+    log.error(
+      { subscriptions: closed.length, ids },
+      `secrets were sealed with a key that is not there, nothing is sent for their subscriptions: ${HOW_TO_SET}`,
+    );
+  }
+  if (unsealed > 0) {
+    log.warn({ secrets: unsealed }, 'secrets stand unsealed in the bucket until their subscriptions are written next');
+  }
 }
 
 async function untilItWorks<T>({ clock, life, log }: Deps, step: () => Promise<T>): Promise<T> {

@@ -9,6 +9,7 @@ import { parseTokens } from './access/tokens.js';
 import { parseAllow } from './endpoints/allow.js';
 import type { EndpointPolicy } from './endpoints/policy.js';
 import { DATA_VERSIONS } from './subscriptions/record.js';
+import { parseSecretKeys } from './subscriptions/secretKeys.js';
 
 /** The gateway's settings; .env.example says what each is for. */
 export function readConfig(vars: NodeJS.ProcessEnv) {
@@ -44,6 +45,8 @@ export function readConfig(vars: NodeJS.ProcessEnv) {
     },
     isSidecar: scope !== 'cluster' && env.optional('ENDPOINT_POLICY') === 'local',
     tokensFile: checkedFile(env, 'API_TOKENS_FILE', parseTokens),
+    /** Keys that secrets are sealed with (the first) and opened with (all); none: no secrets are taken. */
+    secretKeys: readSecretKeys(env),
     tls: readTlsFiles(env),
     publisherApi: env.choice('PUBLISHER_API', ['enabled', 'disabled'], 'disabled') === 'enabled',
     broker: readBrokerSettings(env),
@@ -65,6 +68,22 @@ function checkedFile(env: Env, name: string, check: (content: string) => unknown
     env.mistake(`${name}: ${(err as Error).message}`);
   }
   return env.optional(name);
+}
+
+function readSecretKeys(env: Env): Buffer[] {
+  const inFile = env.file('SECRET_KEYS_FILE');
+  const given = env.optional('SECRET_KEYS');
+  if (env.optional('SECRET_KEYS_FILE') !== undefined && given !== undefined) {
+    env.mistake('SECRET_KEYS and SECRET_KEYS_FILE exclude each other');
+  }
+  const text = inFile ?? given;
+  if (text === undefined) return [];
+  try {
+    return parseSecretKeys(text);
+  } catch (err) {
+    env.mistake(`${inFile === undefined ? 'SECRET_KEYS' : 'SECRET_KEYS_FILE'}: ${(err as Error).message}`);
+    return [];
+  }
 }
 
 function readTlsFiles(env: Env): TlsFiles | undefined {

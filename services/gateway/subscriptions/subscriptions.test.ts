@@ -5,6 +5,8 @@ import type { SubscriptionRecord } from './record.js';
 import type { StoredSubscriptions, SubscriptionStore } from './store.js';
 import { Subscriptions, type SubscribeRequest } from './subscriptions.js';
 
+const NOTHING_ELSE = { closed: [], unsealed: 0, idKey: Buffer.alloc(32, 1) };
+
 /** A bucket whose list is given only when somebody says so, as it was when it was asked for. */
 class FakeStore {
   bucket = 'first';
@@ -12,7 +14,7 @@ class FakeStore {
   readonly #lists: (() => void)[] = [];
 
   load(): Promise<StoredSubscriptions> {
-    const list = { records: [...this.records.values()], unreadable: [], bucket: this.bucket };
+    const list = { records: [...this.records.values()], unreadable: [], bucket: this.bucket, ...NOTHING_ELSE };
     return new Promise((resolve) => this.#lists.push(() => resolve(list)));
   }
 
@@ -62,7 +64,7 @@ function setUp() {
       limits: { total: 10, perCaller: 10 },
       sendsInitialStates: false,
     },
-    { records: [], unreadable: [], bucket: 'first' },
+    { records: [], bucket: 'first', idKey: NOTHING_ELSE.idKey },
   );
   const compare = async (): Promise<void> => {
     const comparing = subscriptions.reconcile();
