@@ -160,7 +160,10 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
   });
   life.onStop('upkeep', stopUpkeep);
   metrics.watch(engine, () => subscriptions.size);
+  const publishers = await openPublishers(broker, config.scope, clock);
   metrics.cne.subscriptions(() => subscriptions.size);
+  metrics.cne.publishers(() => publishers.count());
+  metrics.cne.senders(() => engine.deliverer.all());
   const { gateway, sender } = measuring;
   const countNodes = async (): Promise<number> =>
     (await jsm.streams.info(`KV_${bus.buckets.states}`)).state.num_subjects ?? 0;
@@ -168,7 +171,7 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
   startReports({ ...who, clock, life, subscriptions: () => subscriptions.size, countNodes });
   const ensureStream = (signal: AbortSignal): Promise<void> => ensureStreams(jsm, config.streams, { log, signal });
   if (!config.isSidecar) startCanary({ broker, jsm, measuring, metrics, ensureStream }, deps);
-  return { subscriptions, states, deadLetters, publishers: await openPublishers(broker, config.scope, clock) };
+  return { subscriptions, states, deadLetters, publishers };
 }
 
 function tellOfSecrets({ closed, unsealed }: StoredSubscriptions, log: Logger): void {
