@@ -24,6 +24,7 @@ import { declareMetrics, type GatewayMetrics } from './metrics.js';
 import { openPublishers, type Publishers } from './publishers/publishers.js';
 import { createApi } from './routes/api.js';
 import { States } from './states.js';
+import { findIdKey } from './subscriptions/idKey.js';
 import { HOW_TO_SET, SecretKeys } from './subscriptions/secretKeys.js';
 import { SubscriptionStore, type StoredSubscriptions } from './subscriptions/store.js';
 import { Subscriptions, Unavailable } from './subscriptions/subscriptions.js';
@@ -111,13 +112,14 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
     scope: config.scope,
     secrets: new SecretKeys(config.secretKeys),
   });
+  const cursors = await open(bus.buckets.cursors);
   const states = new States(broker, await open(bus.buckets.states));
   const deadLetters = new DeadLetters(js, jsm);
   const measuring = await openMeasuring(config, deps, { broker, metrics });
   const engine = new Engine({
     broker,
     jsm,
-    cursors: await open(bus.buckets.cursors),
+    cursors,
     scope: config.scope,
     ownNode: config.nodeName,
     maxAgeMs: config.maxEventAgeMs,
@@ -132,15 +134,20 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
     onTaken: deps.fail,
   });
 
-  const { stored, place } = await untilItWorks(deps, async () => {
+  const { stored, place, idKey } = await untilItWorks(deps, async () => {
     await ensureStreams(jsm, config.streams, { log });
-    return { stored: await store.load(), place: await engine.findPlace() };
+    return {
+      idKey: await findIdKey(cursors, config.scope),
+      stored: await store.load(),
+      place: await engine.findPlace(),
+    };
   });
   tellOfSecrets(stored, log);
   const subscriptions = new Subscriptions(
     {
       log,
       scope: config.scope,
+      idKey,
       store,
       engine,
       now: () => clock.now(),

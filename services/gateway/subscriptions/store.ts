@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { JetStreamApiCodes, JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import { bus } from '../../shared/contract/bus.js';
@@ -16,24 +15,17 @@ export interface StoredSubscriptions {
   closed: string[];
   /** Secrets of an older version that stand there unsealed; each is sealed when its subscription is written next. */
   unsealed: number;
-  /** The key that ids are made with (`subscriptionId`). */
-  idKey: Buffer;
   /** When the bucket was made; another one was made after the store was lost. */
   bucket: string;
 }
 
-/** Name of the key of ids below the scope: no id is called so. */
-const ID_KEY = 'idkey';
-const ID_KEY_BYTES = 32;
-
-/** The subscriptions of one scope in the bucket ptp_subscriptions, key `<scope>.<id>`, and the key that ids are made with. */
+/** The subscriptions of one scope in the bucket ptp_subscriptions, key `<scope>.<id>`. */
 export class SubscriptionStore {
   readonly #bucket: KV;
   readonly #jsm: JetStreamManager;
   readonly #scope: string;
 
   readonly #secrets: SecretKeys;
-  #idKey: Buffer | undefined;
 
   constructor(bucket: KV, { jsm, scope, secrets }: { jsm: JetStreamManager; scope: string; secrets: SecretKeys }) {
     this.#bucket = bucket;
@@ -55,10 +47,6 @@ export class SubscriptionStore {
     const closed: string[] = [];
     let unsealed = 0;
     const shared = new Map<string, string>();
-    const idKey = await this.#knownIdKey({
-      stored: values.get(this.#key(ID_KEY)),
-      isThere: values.delete(this.#key(ID_KEY)) || unreadable.includes(this.#key(ID_KEY)),
-    });
     for (const [key, value] of values) {
       if (isRecord(value) && key === this.#key(value.id)) {
         if (value.secret !== undefined && !isSealed(value.secret)) unsealed += 1;
@@ -70,7 +58,7 @@ export class SubscriptionStore {
         unreadable.push(key);
       }
     }
-    return { records, unreadable, closed, unsealed, idKey, bucket: created };
+    return { records, unreadable, closed, unsealed, bucket: created };
   }
 
   /** Stores a new one, or gives back the one that is there: an earlier attempt may have been stored unseen. */
@@ -108,46 +96,8 @@ export class SubscriptionStore {
     return { ...record, secret: kept, disabledAt: record.disabledAt ?? record.createdAt };
   }
 
-  /**
-   * The key of ids, as long as this process runs: the one that is stored, or a random one. Whichever of several gateways is
-   * the first to write it has it for all.
-   */
-  async #knownIdKey({ stored, isThere }: { stored: unknown; isThere: boolean }): Promise<Buffer> {
-    const theirs = idKeyOf(stored);
-    this.#idKey ??= theirs;
-    if (this.#idKey !== undefined && theirs !== undefined) return this.#idKey;
-    const ours = this.#idKey ?? randomBytes(ID_KEY_BYTES);
-    const where = this.#key(ID_KEY);
-    const value = JSON.stringify({ idKey: ours.toString('base64') });
-    try {
-      await (isThere ? this.#bucket.put(where, value) : this.#bucket.create(where, value));
-      this.#idKey = ours;
-    } catch (err) {
-      if (!(err instanceof JetStreamApiError) || err.code !== JetStreamApiCodes.StreamWrongLastSequence) throw err;
-      const entry = await this.#bucket.get(where);
-      this.#idKey ??= idKeyOf(entry?.operation === 'PUT' ? parsed(entry.string()) : undefined);
-      // Deleted again in between, or no key: the next attempt to load makes one.
-      if (this.#idKey === undefined) throw err;
-    }
-    return this.#idKey;
-  }
-
   #key(id: string): string {
     return `${this.#scope}.${id}`;
-  }
-}
-
-function idKeyOf(stored: unknown): Buffer | undefined {
-  const { idKey } = (stored ?? {}) as { idKey?: unknown };
-  const key = typeof idKey === 'string' ? Buffer.from(idKey, 'base64') : undefined;
-  return key?.length === ID_KEY_BYTES ? key : undefined;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

@@ -5,8 +5,6 @@ import type { SubscriptionRecord } from './record.js';
 import type { StoredSubscriptions, SubscriptionStore } from './store.js';
 import { Subscriptions, type SubscribeRequest } from './subscriptions.js';
 
-const NOTHING_ELSE = { closed: [], unsealed: 0, idKey: Buffer.alloc(32, 1) };
-
 /** A bucket whose list is given only when somebody says so, as it was when it was asked for. */
 class FakeStore {
   bucket = 'first';
@@ -14,7 +12,7 @@ class FakeStore {
   readonly #lists: (() => void)[] = [];
 
   load(): Promise<StoredSubscriptions> {
-    const list = { records: [...this.records.values()], unreadable: [], bucket: this.bucket, ...NOTHING_ELSE };
+    const list = { records: [...this.records.values()], unreadable: [], bucket: this.bucket, closed: [], unsealed: 0 };
     return new Promise((resolve) => this.#lists.push(() => resolve(list)));
   }
 
@@ -53,6 +51,7 @@ function setUp() {
     {
       log: pino({ level: 'silent' }),
       scope: 'cluster',
+      idKey: Buffer.alloc(32, 1),
       store: store as unknown as SubscriptionStore,
       engine: {
         add: ({ id }) => void served.add(id),
@@ -64,7 +63,7 @@ function setUp() {
       limits: { total: 10, perCaller: 10 },
       sendsInitialStates: false,
     },
-    { records: [], bucket: 'first', idKey: NOTHING_ELSE.idKey },
+    { records: [], bucket: 'first' },
   );
   const compare = async (): Promise<void> => {
     const comparing = subscriptions.reconcile();

@@ -40,6 +40,8 @@ const COMPARED_AT_ONCE = 64;
 interface Deps {
   log: Logger;
   scope: string;
+  /** Random, of the scope: ids are made with it. */
+  idKey: Buffer;
   store: SubscriptionStore;
   engine: Pick<Engine, 'add' | 'startOf'> & { deliverer: Deliverer; tail: Pick<Tail, 'stream' | 'position'> };
   now: () => number;
@@ -61,15 +63,13 @@ export class Subscriptions {
   #bucket: string;
 
   readonly #quota: Quota;
-  readonly #idKey: Buffer;
   /** The id that a subscription would have now → the one it has, for those that were made with another key or before there was one. */
   readonly #otherIds = new Map<string, string>();
 
   /** @param loaded what the bucket held; the caller has the deliverer serve them */
-  constructor(deps: Deps, { records, bucket, idKey }: Pick<StoredSubscriptions, 'records' | 'bucket' | 'idKey'>) {
+  constructor(deps: Deps, { records, bucket }: Pick<StoredSubscriptions, 'records' | 'bucket'>) {
     this.#deps = deps;
     this.#bucket = bucket;
-    this.#idKey = idKey;
     this.#quota = new Quota(
       deps.limits,
       records.map(({ owner }) => owner),
@@ -277,12 +277,12 @@ export class Subscriptions {
 
   /** The id of what is asked for: that of the subscription there is, or that of a new one. */
   #idOf({ filter, endpoint, caller: { owner } }: SubscribeRequest): string {
-    const id = subscriptionId(this.#idKey, this.#deps.scope, { filter, endpoint, owner });
+    const id = subscriptionId(this.#deps.idKey, this.#deps.scope, { filter, endpoint, owner });
     return this.#otherIds.get(id) ?? id;
   }
 
   #idNow({ filter, endpointUri, owner }: SubscriptionRecord): string {
-    return subscriptionId(this.#idKey, this.#deps.scope, { filter, endpoint: new URL(endpointUri), owner });
+    return subscriptionId(this.#deps.idKey, this.#deps.scope, { filter, endpoint: new URL(endpointUri), owner });
   }
 
   async #oneAtATime<T>(id: string, change: () => Promise<T>): Promise<T> {
