@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -84,6 +84,7 @@ describe('npm start', () => {
       body: JSON.stringify({
         resource: '/cluster/node/demo-node/sync',
         endpointUri: `http://127.0.0.1:${portOf(consumer)}/`,
+        secret: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
       }),
     });
     ({ id } = (await answer.json()) as { id: string });
@@ -91,6 +92,7 @@ describe('npm start', () => {
     expect(lockStates(run).map(({ state }) => state)).toEqual(['FREERUN', 'LOCKED', 'HOLDOVER', 'FREERUN']);
     // npm start itself, the broker, four services, Prometheus, the consumer and the replay.
     expect(processesOf(dataDir)).toHaveLength(9);
+    expect(statSync(join(dataDir, 'secret.keys')).mode & 0o777).toBe(0o600);
 
     const asked = performance.now();
     run.signal('SIGINT');

@@ -9,6 +9,7 @@ import { freePort, isFree } from './ports.mjs';
 import { isPrepared, prepare, root } from './prepare.mjs';
 import { Processes } from './processes.mjs';
 import { prometheusCommand, writePrometheusConfig } from './prometheus.mjs';
+import { provideSecretKey } from './secretKey.mjs';
 import { refuse, serviceEnvironments, serviceMistakes, SERVICES, urlHost } from './services.mjs';
 import { readSettings, USAGE } from './settings.mjs';
 
@@ -170,7 +171,14 @@ async function startServices({ settings, env, data, processes, ports, signal }, 
     otlpPort: await free(settings.otlpPort),
     queryPort: await free(settings.queryPort),
   };
-  const run = { ...chosen, ...brokerOf(settings, ownBrokerUrl), nodeName, host, eventSocket };
+  const run = {
+    ...chosen,
+    ...brokerOf(settings, ownBrokerUrl),
+    nodeName,
+    host,
+    eventSocket,
+    secretKeysFile: provideSecretKey(data.secretKeys),
+  };
   const environments = serviceEnvironments(env, run);
   Object.assign(environments['collector'] ?? {}, demo && writeDemoConfig(data.demo, nodeName));
   const address = (/** @type {number} */ port) => `${urlHost(host)}:${port}`;

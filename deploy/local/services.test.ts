@@ -38,6 +38,19 @@ describe('the environment of a service', () => {
     });
   });
 
+  it('has a key for secrets, unless the user has set one', async () => {
+    const { serviceEnvironments } = await import('./services.mjs');
+    const withKey = { ...run, secretKeysFile: '/data/secret.keys' };
+    const keysOf = (env: NodeJS.ProcessEnv): unknown[] => {
+      const { gateway } = serviceEnvironments(env, withKey);
+      return [gateway?.['SECRET_KEYS'], gateway?.['SECRET_KEYS_FILE']];
+    };
+    expect(keysOf({})).toEqual([undefined, '/data/secret.keys']);
+    expect(keysOf({ SECRET_KEYS: 'k' })).toEqual(['k', undefined]);
+    expect(keysOf({ SECRET_KEYS_FILE: '/own' })).toEqual([undefined, '/own']);
+    expect(serviceEnvironments({}, withKey)['collector']).not.toHaveProperty('SECRET_KEYS_FILE');
+  });
+
   it('has credentials only for the broker of the user', async () => {
     const { serviceEnvironments } = await import('./services.mjs');
     const env = { NATS_TOKEN: 'secret' };

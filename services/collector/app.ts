@@ -83,6 +83,8 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
     port: config.metricsPort,
     host: config.listenHost,
     setting: 'METRICS_PORT',
+    maxConnections: config.maxConnections,
+    log,
   });
   life.onStop('metrics', () => http.close());
 

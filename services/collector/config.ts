@@ -1,5 +1,6 @@
 import { readBrokerSettings } from '../shared/broker.js';
 import { Env, readListenHost, readLogLevel } from '../shared/env.js';
+import { readMaxConnections } from '../shared/http.js';
 import { readStreamSettings } from '../shared/streams.js';
 import { BadName, nodeToken } from '../shared/subjects.js';
 import { readTracingSettings } from '../shared/tracing.js';
@@ -34,6 +35,7 @@ export function readConfig(vars: NodeJS.ProcessEnv, env = new Env(vars)) {
     daemonUrl: readDaemonUrl(env),
     metricsPort: env.port('METRICS_PORT', { what: '/metrics, /livez, /readyz', fallback: 9091 }),
     listenHost: readListenHost(env),
+    maxConnections: readMaxConnections(env, 'METRICS_MAX_CONNECTIONS', 256),
     broker: readBrokerSettings(env),
     streams: readStreamSettings(env),
     outboxSize: env.integer('OUTBOX_SIZE', {

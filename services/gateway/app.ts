@@ -4,6 +4,7 @@ import { sleep } from '../shared/clock.js';
 import { bus } from '../shared/contract/bus.js';
 import { Doublings } from '../shared/doublings.js';
 import { listen } from '../shared/http.js';
+import type { Logger } from '../shared/log.js';
 import type { Deps } from '../shared/service.js';
 import { ensureStreams, mendStreams } from '../shared/streams.js';
 import { RequestRate } from './access/limits.js';
@@ -24,7 +25,9 @@ import { declareMetrics, type GatewayMetrics } from './metrics.js';
 import { openPublishers, type Publishers } from './publishers/publishers.js';
 import { createApi } from './routes/api.js';
 import { States } from './states.js';
-import { SubscriptionStore } from './subscriptions/store.js';
+import { findIdKey } from './subscriptions/idKey.js';
+import { HOW_TO_SET, SecretKeys } from './subscriptions/secretKeys.js';
+import { SubscriptionStore, type StoredSubscriptions } from './subscriptions/store.js';
 import { Subscriptions, Unavailable } from './subscriptions/subscriptions.js';
 import { startUpkeep } from './upkeep.js';
 
@@ -82,6 +85,8 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     port: config.apiPort,
     host: config.listenHost,
     setting: 'API_PORT',
+    maxConnections: config.maxConnections,
+    log,
     ...(config.tls && { tls: readIdentity(config.tls) }),
   });
   life.onStop('api', () => server.close());
@@ -106,14 +111,19 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
   const { js, jsm } = await jetStream(broker);
   const kvm = new Kvm(js);
   const open = (name: string): Promise<KV> => kvm.open(name, { allow_direct: true });
-  const store = new SubscriptionStore(await open(bus.buckets.subscriptions), jsm, config.scope);
+  const store = new SubscriptionStore(await open(bus.buckets.subscriptions), {
+    jsm,
+    scope: config.scope,
+    secrets: new SecretKeys(config.secretKeys),
+  });
+  const cursors = await open(bus.buckets.cursors);
   const states = new States(broker, await open(bus.buckets.states));
   const deadLetters = new DeadLetters(js, jsm);
   const measuring = await openMeasuring(config, deps, { broker, metrics });
   const engine = new Engine({
     broker,
     jsm,
-    cursors: await open(bus.buckets.cursors),
+    cursors,
     scope: config.scope,
     ownNode: config.nodeName,
     maxAgeMs: config.maxEventAgeMs,
@@ -128,14 +138,20 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
     onTaken: deps.fail,
   });
 
-  const { stored, place } = await untilItWorks(deps, async () => {
+  const { stored, place, idKey } = await untilItWorks(deps, async () => {
     await ensureStreams(jsm, config.streams, { log });
-    return { stored: await store.load(), place: await engine.findPlace() };
+    return {
+      idKey: await findIdKey(cursors, config.scope),
+      stored: await store.load(),
+      place: await engine.findPlace(),
+    };
   });
+  tellOfSecrets(stored, log);
   const subscriptions = new Subscriptions(
     {
       log,
       scope: config.scope,
+      idKey,
       store,
       engine,
       now: () => clock.now(),
@@ -159,7 +175,10 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
     () => subscriptions.size,
     () => clock.now(),
   );
+  const publishers = await openPublishers(broker, config.scope, clock);
   metrics.cne.subscriptions(() => subscriptions.size);
+  metrics.cne.publishers(() => publishers.count());
+  metrics.cne.senders(() => engine.deliverer.all());
   const { gateway, sender } = measuring;
   const countNodes = async (): Promise<number> =>
     (await jsm.streams.info(`KV_${bus.buckets.states}`)).state.num_subjects ?? 0;
@@ -168,7 +187,20 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
   startReports({ ...who, clock, life, subscriptions: () => subscriptions.size, countNodes, leaves });
   const ensureStream = (signal: AbortSignal): Promise<void> => ensureStreams(jsm, config.streams, { log, signal });
   if (!config.isSidecar) startCanary({ broker, jsm, measuring, metrics, ensureStream }, deps);
-  return { engine, subscriptions, states, deadLetters, publishers: await openPublishers(broker, config.scope, clock) };
+  return { engine, subscriptions, states, deadLetters, publishers };
+}
+
+function tellOfSecrets({ closed, unsealed }: StoredSubscriptions, log: Logger): void {
+  if (closed.length > 0) {
+    const ids = closed.slice(0, 10);
+    log.error(
+      { subscriptions: closed.length, ids },
+      `secrets were sealed with a key that is not there, nothing is sent for their subscriptions: ${HOW_TO_SET}`,
+    );
+  }
+  if (unsealed > 0) {
+    log.warn({ secrets: unsealed }, 'secrets stand unsealed in the bucket until their subscriptions are written next');
+  }
 }
 
 async function untilItWorks<T>({ clock, life, log }: Deps, step: () => Promise<T>): Promise<T> {

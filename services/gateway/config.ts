@@ -1,5 +1,6 @@
 import { readBrokerSettings } from '../shared/broker.js';
 import { Env, readListenHost, readLogLevel } from '../shared/env.js';
+import { readMaxConnections } from '../shared/http.js';
 import { readStreamSettings } from '../shared/streams.js';
 import { isNodeName } from '../shared/subjects.js';
 import { readTracingSettings } from '../shared/tracing.js';
@@ -8,6 +9,7 @@ import { parseTokens } from './access/tokens.js';
 import { parseAllow } from './endpoints/allow.js';
 import type { EndpointPolicy } from './endpoints/policy.js';
 import { DATA_VERSIONS } from './subscriptions/record.js';
+import { parseSecretKeys } from './subscriptions/secretKeys.js';
 
 /** What `--help` says about this service. */
 export const about = {
@@ -52,6 +54,7 @@ export function readConfig(vars: NodeJS.ProcessEnv, env = new Env(vars)) {
       fallback: 8089,
     }),
     listenHost: readListenHost(env),
+    maxConnections: readMaxConnections(env, 'API_MAX_CONNECTIONS', 4_096),
     endpointPolicy,
     sendsInitialStates: env.flag('INITIAL_NOTIFICATION', {
       what: 'a new subscription is sent the current states first',
@@ -98,6 +101,8 @@ export function readConfig(vars: NodeJS.ProcessEnv, env = new Env(vars)) {
       'list of {name, token or sha256, roles}, YAML or JSON; absent: no authentication',
       parseTokens,
     ),
+    /** Keys that secrets are sealed with (the first) and opened with (all); none: no secrets are taken. */
+    secretKeys: readSecretKeys(env),
     tls: readTlsFiles(env),
     publisherApi:
       env.choice('PUBLISHER_API', ['enabled', 'disabled'], {
@@ -123,6 +128,25 @@ function checkedFile(env: Env, name: string, what: string, check: (content: stri
     env.mistake(`${name}: ${(err as Error).message}`);
   }
   return env.optional(name, { what });
+}
+
+function readSecretKeys(env: Env): Buffer[] {
+  const inFile = env.file('SECRET_KEYS_FILE', {
+    what: 'keys that the secrets of subscriptions are sealed with, one a line (openssl rand -base64 32): the first seals, all open',
+  });
+  const given = env.optional('SECRET_KEYS', {
+    what: 'the keys themselves; without them and a file of them a subscription with a secret is refused; secret',
+    unit: 'comma-separated list',
+  });
+  if (inFile !== undefined && given !== undefined) env.mistake('SECRET_KEYS and SECRET_KEYS_FILE exclude each other');
+  const text = inFile ?? given;
+  if (text === undefined) return [];
+  try {
+    return parseSecretKeys(text);
+  } catch (err) {
+    env.mistake(`${inFile === undefined ? 'SECRET_KEYS' : 'SECRET_KEYS_FILE'}: ${(err as Error).message}`);
+    return [];
+  }
 }
 
 function readTlsFiles(env: Env): TlsFiles | undefined {

@@ -40,6 +40,8 @@ export async function startMetrics(config: MetricsConfig, deps: Deps): Promise<{
     port: config.metricsPort,
     host: config.listenHost,
     setting: 'METRICS_PORT',
+    maxConnections: config.maxConnections,
+    log,
   });
   life.onStop('metrics', () => http.close());
 

@@ -1,5 +1,6 @@
 import { readBrokerSettings } from '../shared/broker.js';
 import { Env, readListenHost, readLogLevel } from '../shared/env.js';
+import { readMaxConnections } from '../shared/http.js';
 
 /** What `--help` says about this service. */
 export const about = {
@@ -12,6 +13,7 @@ export const about = {
 export function readConfig(vars: NodeJS.ProcessEnv, env = new Env(vars)) {
   return env.check({
     metricsPort: env.port('METRICS_PORT', { what: '/metrics (OpenMetrics), /livez, /readyz', fallback: 9464 }),
+    maxConnections: readMaxConnections(env, 'METRICS_MAX_CONNECTIONS', 256),
     listenHost: readListenHost(env),
     forgetAfterMs: env.duration('NODE_FORGET_AFTER', {
       what: 'a node or scope without any sign for so long has no series any more, one that lived shorter goes sooner',

@@ -2,6 +2,7 @@
 
 /** The names of all settings of all services: what is close to one of them is a misspelling. */
 export const SETTING_NAMES: readonly string[] = [
+  'API_MAX_CONNECTIONS',
   'API_PORT',
   'API_RATE',
   'API_TLS_CERT',
@@ -23,6 +24,7 @@ export const SETTING_NAMES: readonly string[] = [
   'MAX_NODES',
   'MAX_SUBSCRIPTIONS',
   'MAX_SUBSCRIPTIONS_PER_CALLER',
+  'METRICS_MAX_CONNECTIONS',
   'METRICS_PORT',
   'NATS_CREDS',
   'NATS_PASSWORD',
@@ -39,6 +41,7 @@ export const SETTING_NAMES: readonly string[] = [
   'OTLP_FORWARD_ENDPOINT',
   'OTLP_FORWARD_HEADERS',
   'OTLP_FORWARD_QUEUE_BYTES',
+  'OTLP_MAX_CONNECTIONS',
   'OTLP_PORT',
   'OUTBOX_SIZE',
   'PROMETHEUS',
@@ -46,7 +49,10 @@ export const SETTING_NAMES: readonly string[] = [
   'PTP_PROFILE_PATH',
   'PUBLIC_URL',
   'PUBLISHER_API',
+  'QUERY_MAX_CONNECTIONS',
   'QUERY_PORT',
+  'SECRET_KEYS',
+  'SECRET_KEYS_FILE',
   'STALE_AFTER',
   'STREAM_REPLICAS',
   'TRACE_KEEP_RATIO',

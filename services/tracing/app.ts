@@ -9,9 +9,6 @@ import { createReceiver } from './receive/receiver.js';
 
 /** Traces are judged this often. */
 const JUDGE_MS = 1_000;
-/** Exporters keep their connections open: one per collector and gateway. */
-const MAX_SENDERS = 4_096;
-const MAX_READERS = 256;
 
 /** Starts the tracing service: spans in, traces to look at. Opens the edges and joins them to the core. Throws CannotStart. */
 export async function startTracing(
@@ -27,7 +24,8 @@ export async function startTracing(
     port: config.queryPort,
     host: config.listenHost,
     setting: 'QUERY_PORT',
-    maxConnections: MAX_READERS,
+    maxConnections: config.maxReaders,
+    log,
   });
   life.onStop('queries', () => queries.close());
 
@@ -55,7 +53,8 @@ export async function startTracing(
     port: config.otlpPort,
     host: config.listenHost,
     setting: 'OTLP_PORT',
-    maxConnections: MAX_SENDERS,
+    maxConnections: config.maxSenders,
+    log,
   });
   life.onStop('receiver', () => otlp.close());
 

@@ -1,4 +1,5 @@
 import { Env, readListenHost, readLogLevel } from '../shared/env.js';
+import { readMaxConnections } from '../shared/http.js';
 import type { ForwardSettings } from './forward/forwarder.js';
 
 /** What `--help` says about this service. */
@@ -23,6 +24,9 @@ export function readConfig(vars: NodeJS.ProcessEnv, env = new Env(vars)) {
       what: "/, /v1/events/{event id}, Jaeger's query API /api/…, /metrics, /livez, /readyz",
       fallback: 16_686,
     }),
+    /** Exporters keep their connections open: one per collector and gateway. */
+    maxSenders: readMaxConnections(env, 'OTLP_MAX_CONNECTIONS', 4_096),
+    maxReaders: readMaxConnections(env, 'QUERY_MAX_CONNECTIONS', 256),
     listenHost: readListenHost(env),
     memory: {
       bytes: env.size('TRACE_MEMORY_BYTES', {

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { JetStreamApiCodes, JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { Kvm, type KV } from '@nats-io/kv';
 import { validate as isUuid } from 'uuid';
@@ -7,11 +8,12 @@ import type { Clock } from '../../shared/clock.js';
 import { bus } from '../../shared/contract/bus.js';
 import { BadEvent, decodeEvent, encodeEvent, makeEvent } from '../../shared/event.js';
 import { excerpt } from '../../shared/excerpt.js';
-import type { EventData, NodeState } from '../../shared/messages.js';
-import { eventSubject, nodeToken, resourceAddress } from '../../shared/subjects.js';
+import type { EventData } from '../../shared/messages.js';
+import { eventSubject, isNodeToken, nodeOfToken, nodeToken, resourceAddress } from '../../shared/subjects.js';
 import { readBucket } from '../bucket.js';
-import type { ResourceFilter } from '../subscriptions/resource.js';
+import { RESOURCES, type ResourceFilter } from '../subscriptions/resource.js';
 import { Unavailable } from '../subscriptions/subscriptions.js';
+import { liveNodes } from './collectors.js';
 import { readNativeEvent } from './nativeEvent.js';
 import { publisherId, type Publisher, type PublisherRecord } from './record.js';
 
@@ -39,6 +41,7 @@ export interface PublisherRequest {
 }
 
 interface Deps {
+  broker: NatsConnection;
   js: JetStreamClient;
   jsm: JetStreamManager;
   /** ptp_states: what collectors publish. */
@@ -50,12 +53,16 @@ interface Deps {
 }
 
 const PUBLISH_ATTEMPTS = 5;
+/** How many publishers there are is not asked more often for the metrics, and not waited for any longer. */
+const COUNT_EVERY_MS = 30_000;
+const COUNT_MS = 1_000;
 const TYPES = new Map<string, string>(Object.values(bus.resources).map(({ path, type }) => [path, type]));
 
-/** Who publishes on the bus: the collectors, one publisher per node and resource, and those made over REST. */
+/** Who publishes on the bus: the collectors that live, one publisher per node and resource, and those made over REST. */
 export class Publishers {
   readonly #deps: Deps;
   #listing: Promise<Publisher[]> | undefined;
+  #counted: { count: number; at: number } | undefined;
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -65,6 +72,16 @@ export class Publishers {
   list(): Promise<Publisher[]> {
     this.#listing ??= this.#read().finally(() => (this.#listing = undefined));
     return this.#listing;
+  }
+
+  /** How many there are, as of the last time that was known; undefined while it never was. */
+  async count(): Promise<number | undefined> {
+    const { now } = this.#deps;
+    if (this.#counted === undefined || Math.abs(now() - this.#counted.at) >= COUNT_EVERY_MS) {
+      const listed = this.list().catch(() => {});
+      await Promise.race([listed, pause(COUNT_MS, undefined, { ref: false })]);
+    }
+    return this.#counted?.count;
   }
 
   /** Throws UnknownPublisher. */
@@ -98,6 +115,7 @@ export class Publishers {
     const record: PublisherRecord = { id, resource, node, path, endpointUri, owner, createdAt };
     try {
       await answered(this.#deps.publishers.create(this.#key(id), JSON.stringify(record)));
+      this.#counted = undefined;
       return record;
     } catch (err) {
       if (isConflict(err)) return this.madeOne(id);
@@ -107,6 +125,7 @@ export class Publishers {
 
   async delete({ id }: PublisherRecord): Promise<void> {
     await answered(this.#deps.publishers.delete(this.#key(id)));
+    this.#counted = undefined;
   }
 
   /**
@@ -149,18 +168,14 @@ export class Publishers {
   }
 
   async #read(): Promise<Publisher[]> {
-    const { jsm, states } = this.#deps;
-    const where = { name: bus.buckets.states, keys: '>' };
-    const { values: nodes } = await answered(readBucket<NodeState>(states, jsm, where));
-    const collectors = [...nodes.values()].flatMap(({ node, resources }) =>
-      resources.map(({ resource: path }) => ({
-        id: publisherId(node, path),
-        resource: resourceAddress(node, path),
-        endpointUri: null,
-      })),
-    );
-    const known = new Set(collectors.map(({ id }) => id));
-    return [...collectors, ...(await this.made()).filter(({ id }) => !known.has(id))];
+    const { broker, states, now } = this.#deps;
+    const known = await answered(nodesOf(states));
+    const nodes = [...(await liveNodes(broker, known))].toSorted();
+    const collectors = nodes.flatMap((node) => RESOURCES.map((path) => publisherOf(node, path)));
+    const ids = new Set(collectors.map(({ id }) => id));
+    const all = [...collectors, ...(await this.made()).filter(({ id }) => !ids.has(id))];
+    this.#counted = { count: all.length, at: now() };
+    return all;
   }
 
   async #checkIsFree(node: string): Promise<void> {
@@ -178,7 +193,21 @@ export async function openPublishers(broker: NatsConnection, scope: string, cloc
   const kvm = new Kvm(js);
   const states = await kvm.open(bus.buckets.states, { allow_direct: true });
   const publishers = await kvm.open(bus.buckets.publishers, { allow_direct: true });
-  return new Publishers({ js, jsm, states, publishers, scope, now: () => clock.now() });
+  return new Publishers({ broker, js, jsm, states, publishers, scope, now: () => clock.now() });
+}
+
+/** What a collector publishes, whether or not there is anything to say about it yet. */
+const publisherOf = (node: string, path: string): Publisher => ({
+  id: publisherId(node, path),
+  resource: resourceAddress(node, path),
+  endpointUri: null,
+});
+
+/** The nodes that have ever written down a state; the values do not matter. */
+async function nodesOf(states: KV): Promise<string[]> {
+  const nodes: string[] = [];
+  for await (const key of await states.keys()) if (isNodeToken(key)) nodes.push(nodeOfToken(key));
+  return nodes;
 }
 
 /** The sequence after the last event's, or undefined when the last message was no event. */

@@ -3,12 +3,12 @@ import { Router } from '@koa/router';
 import Koa from 'koa';
 import type { Registry } from 'prom-client';
 import { openapi } from '../../shared/contract/openapi-v1.js';
-import { operations } from '../../shared/http.js';
+import { exposition, probes } from '../../shared/http.js';
 import { landingPage, OPERATIONS_LINKS } from '../../shared/landing.js';
 import type { Logger } from '../../shared/log.js';
 import type { Access } from '../access/caller.js';
 import type { RequestRate } from '../access/limits.js';
-import { identified, needs } from './access.js';
+import { countedByAddress, identified, needs } from './access.js';
 import type { CneMetrics } from '../cneMetrics.js';
 import { counted } from './counted.js';
 import { currentStateRoutes, type CurrentStateDeps } from './currentState.js';
@@ -27,27 +27,23 @@ export interface ApiDeps extends SubscriptionRoutesDeps, SubscriptionStatusDeps,
   rate: RequestRate;
 }
 
-/** The gateway's HTTP face: REST v1, health, metrics. */
+/**
+ * The gateway's HTTP face: REST v1, health, metrics. Who asks is found out before any route is looked for: whatever spelling
+ * of a path a router takes, nobody comes to what is behind it without having been identified and counted.
+ */
 export function createApi(deps: ApiDeps): RequestListener {
+  const open = openRoutes(deps);
   const v1 = new Router({ prefix: API_BASE });
-  v1.get('/health', (ctx) => {
-    ctx.body = 'OK';
-  });
-  // Who asks whether we live need not show who it is.
-  const known = identified(deps.access, deps.rate);
-  v1.use(known);
-  v1.use(subscriptionStatusRoutes(deps).routes());
-  v1.use(subscriptionRoutes(deps).routes());
-  v1.use(publisherRoutes(deps).routes());
-  v1.use(currentStateRoutes(deps).routes());
-
-  const root = operations(deps.registry, deps.isReady, [known, needs('reader')]);
-  root.get('/health', (ctx) => {
-    ctx.body = 'OK';
-  });
-  root.get('/openapi.json', (ctx) => {
-    ctx.body = openapi;
-  });
+  for (const routes of [
+    subscriptionStatusRoutes(deps),
+    subscriptionRoutes(deps),
+    publisherRoutes(deps),
+    currentStateRoutes(deps),
+  ]) {
+    v1.use(routes.routes());
+  }
+  const root = new Router();
+  root.get('/metrics', needs('reader'), exposition(deps.registry));
 
   const landing = landingPage({
     service: 'ptp-gateway',
@@ -65,9 +61,26 @@ export function createApi(deps: ApiDeps): RequestListener {
   app.use(counted(deps.cne));
   app.use(problems(deps.log));
   app.use(landing);
+  for (const router of open) app.use(router.routes());
+  app.use(identified(deps.access, deps.rate));
   for (const router of [root, v1]) app.use(router.routes());
-  for (const router of [root, v1]) app.use(router.allowedMethods());
+  for (const router of [...open, root, v1]) app.use(router.allowedMethods());
   app.on('error', (err: unknown) => deps.log.debug({ err }, 'client went away'));
   const handle = app.callback();
   return (req, res) => void handle(req, res);
+}
+
+/** All that is answered to whoever asks: whether we live, and the contract. */
+function openRoutes({ isReady, rate }: ApiDeps): Router[] {
+  const root = probes(isReady);
+  const v1 = new Router({ prefix: API_BASE });
+  for (const router of [root, v1]) {
+    router.get('/health', (ctx) => {
+      ctx.body = 'OK';
+    });
+  }
+  root.get('/openapi.json', countedByAddress(rate), (ctx) => {
+    ctx.body = openapi;
+  });
+  return [root, v1];
 }

@@ -9,6 +9,7 @@ import { EndpointCheckFailed } from '../endpoints/check.js';
 import { EndpointRefused } from '../endpoints/policy.js';
 import { NotAnEvent } from '../publishers/nativeEvent.js';
 import { Contended, HasCollector, UnknownPublisher } from '../publishers/publishers.js';
+import { NoSecretKey, SecretNotReadable } from '../subscriptions/secretKeys.js';
 import { NotAResource } from '../subscriptions/resource.js';
 import { Unavailable, UnknownSubscription } from '../subscriptions/subscriptions.js';
 
@@ -51,6 +52,8 @@ export function toProblem(err: unknown): Problem {
   if (err instanceof EndpointRefused) return new Problem(403, 'endpoint refused', err.message);
   if (err instanceof UnknownSubscription) return new Problem(404, 'subscription not found', err.message);
   if (err instanceof UnknownPublisher) return new Problem(404, 'publisher not found', err.message);
+  if (err instanceof NoSecretKey) return new Problem(400, 'no key for secrets', err.message);
+  if (err instanceof SecretNotReadable) return new Problem(409, 'secret not readable', err.message);
   if (err instanceof NotAnEvent) return new Problem(400, 'not an event', err.message);
   if (err instanceof HasCollector) return new Problem(409, 'published by a collector', err.message);
   if (err instanceof Contended) return new Problem(503, 'not possible now', err.message);

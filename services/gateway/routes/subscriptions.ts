@@ -60,7 +60,7 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): Router {
   router.post('/subscriptions', needs('subscriber'), async (ctx) => {
     const { request, isV2Names } = readRequest(await readJsonObject(ctx), callerOf(ctx), deps);
     const known = subscriptions();
-    known.checkRoom(request);
+    known.check(request);
     await deps.checkEndpoint(request.endpoint, request.caller.owner);
     // A client that has hung up meanwhile does not know of the subscription and would not delete it.
     if (ctx.req.socket.destroyed) return;

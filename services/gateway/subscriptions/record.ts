@@ -1,6 +1,6 @@
-import { v5 as nameBasedUuid } from 'uuid';
+import { createHmac } from 'node:crypto';
+import { stringify } from 'uuid';
 import { isNodeName } from '../../shared/subjects.js';
-import type { Caller } from '../access/caller.js';
 import type { ResourceFilter } from './resource.js';
 
 /** Names of the members in `data.values`: new ones, old ones, or both sets in every value. */
@@ -17,7 +17,10 @@ export interface SubscriptionRecord {
   endpointUri: string;
   /** Absent: the gateway's own default. */
   dataVersion?: DataVersion;
-  /** Key that pushes are signed with (`whsec_…`); never shown. Absent: they are not signed. */
+  /**
+   * Key that pushes are signed with (`whsec_…`); never shown, and sealed in the bucket. Absent: they are not signed. Where it
+   * could not be opened it is still sealed, and the subscription disabled.
+   */
   secret?: string;
   /** Whose it is: the token it was made with (`token:<name>`), without authentication the address it was made from. */
   owner: string;
@@ -60,18 +63,23 @@ export function isRecord(value: unknown): value is SubscriptionRecord {
   return (node === '*' || isNodeName(node)) && PATH.test(path);
 }
 
-/** Namespace of subscription ids (RFC 9562 §5.5): a fixed random UUID. */
-const NAMESPACE = '6f1a3c0e-0d52-4c5e-9d0e-2d6a6f6f1b57';
+/** What a subscription is: the same endpoint and resource, and of callers who have shown who they are, the same caller. */
+export type Identity = Pick<SubscriptionRecord, 'filter' | 'owner'> & { endpoint: URL };
+
+/** Owners who have shown who they are; all others are addresses. */
+const AUTHENTICATED = /^token:/;
 
 /**
- * The id of a subscription follows from what it is, so that the same endpoint and resource are one subscription,
- * however often it is made. Callers who have shown who they are do not share one; an address is no such proof, and a
- * consumer's changes with each restart.
+ * The id of a subscription follows from what it is, so that the same endpoint and resource are one subscription, however
+ * often and at however many gateways it is made. Only who has the scope's key can tell it (ADR 71): where access is open,
+ * knowing an id is the right to use it. An address is no part of it: a consumer's changes with each restart.
+ * @param key random, of the scope
  */
-export function subscriptionId(
-  scope: string,
-  { filter, endpoint, caller }: { filter: ResourceFilter; endpoint: URL; caller: Caller },
-): string {
-  const what = [scope, filter.node, filter.path, endpoint.href, ...(caller.isAuthenticated ? [caller.owner] : [])];
-  return nameBasedUuid(JSON.stringify(what), NAMESPACE);
+export function subscriptionId(key: Buffer, scope: string, { filter, endpoint, owner }: Identity): string {
+  const what = [scope, filter.node, filter.path, endpoint.href, ...(AUTHENTICATED.test(owner) ? [owner] : [])];
+  const id = createHmac('sha256', key).update(JSON.stringify(what)).digest().subarray(0, 16);
+  // RFC 9562 §5.8: a UUID of a form of our own.
+  id.writeUInt8((id.readUInt8(6) & 0x0f) | 0x80, 6);
+  id.writeUInt8((id.readUInt8(8) & 0x3f) | 0x80, 8);
+  return stringify(id);
 }
