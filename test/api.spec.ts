@@ -348,8 +348,11 @@ describe('the REST API v1', () => {
         expect((await contract.fetch(`${away.api}/subscriptions/${id}`)).status).toBe(200);
         expect((await contract.fetch(`${away.api}/subscriptions/${id}`, { method: 'DELETE' })).status).toBe(503);
         expect((await contract.fetch(`${away.api}${RESOURCE}/CurrentState`)).status).toBe(503);
+        expect((await contract.fetch(`${away.api}/publishers`)).status).toBe(503);
+        expect(await (await contract.fetch(`${away.url}/metrics`)).text()).toContain('# TYPE cne_api_publishers gauge');
 
         await ownBroker.restart();
+        await eventually(async () => (await fetch(`${away.api}/publishers`)).status === 200);
         await eventually(
           async () => (await fetch(`${away.api}/subscriptions/${id}`, { method: 'DELETE' })).status === 200,
         );

@@ -168,8 +168,8 @@ export class Publishers {
   }
 
   async #read(): Promise<Publisher[]> {
-    const { broker, states, now } = this.#deps;
-    const known = await answered(nodesOf(states));
+    const { broker, jsm, states, now } = this.#deps;
+    const known = await answered(nodesOf(states, jsm));
     const nodes = [...(await liveNodes(broker, known))].toSorted();
     const collectors = nodes.flatMap((node) => RESOURCES.map((path) => publisherOf(node, path)));
     const ids = new Set(collectors.map(({ id }) => id));
@@ -204,10 +204,9 @@ const publisherOf = (node: string, path: string): Publisher => ({
 });
 
 /** The nodes that have ever written down a state; the values do not matter. */
-async function nodesOf(states: KV): Promise<string[]> {
-  const nodes: string[] = [];
-  for await (const key of await states.keys()) if (isNodeToken(key)) nodes.push(nodeOfToken(key));
-  return nodes;
+async function nodesOf(states: KV, jsm: JetStreamManager): Promise<string[]> {
+  const { values, unreadable } = await readBucket<unknown>(states, jsm, { name: bus.buckets.states, keys: '>' });
+  return [...values.keys(), ...unreadable].filter(isNodeToken).map(nodeOfToken);
 }
 
 /** The sequence after the last event's, or undefined when the last message was no event. */
