@@ -13,7 +13,7 @@ describe('a line of the daemon', () => {
     [
       'an offset without a delay',
       ptp4l('master offset -3 s2 freq -1120'),
-      { kind: 'offset', offsetNs: -3, delayNs: undefined },
+      { kind: 'offset', offsetNs: -3, lacksDelay: true },
     ],
     [
       'an offset of a clock that is decades off, exact to the nanosecond',
@@ -119,7 +119,6 @@ describe('a line of the daemon', () => {
     ptp4l('master offset 12 s2 freq -5 path delay'),
     ptp4l('master offset 12 s2 freq -5 path delay 3x'),
     ptp4l('master offset 99999999999999999999 s2 freq -5 path delay 3'),
-    ptp4l('master offset -9999999999999999 s0 freq -5 path delay 3'),
     ptp4l('rms 41 max x freq -16002 +/- 38 delay 1011 +/- 17'),
     ptp4l('rms 41 max 77 freq -16002 +/- 38 delay'),
     ptp4l('port x: UNCALIBRATED to SLAVE on MASTER_CLOCK_SELECTED'),
