@@ -38,7 +38,6 @@ function knownStart(line: string, end: number): number | undefined {
   return lengths.length === 0 ? undefined : end - Math.max(...lengths);
 }
 
-const otherStart = (line: string, end: number): number =>
-  end - (OTHER_NAME.exec(tail(line, end))?.[0].length ?? 0);
+const otherStart = (line: string, end: number): number => end - (OTHER_NAME.exec(tail(line, end))?.[0].length ?? 0);
 
 const tail = (line: string, end: number): string => line.slice(Math.max(end - LONGEST_NAME, 0), end);
