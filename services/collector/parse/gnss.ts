@@ -1,10 +1,12 @@
 import { isInterface } from './names.js';
-import { integer, isNumber, offsetOf } from './numbers.js';
+import { integerWithin, isNumber, offsetOf } from './numbers.js';
 import type { Observation, Unread } from './observation.js';
 import { valueOf } from './pairs.js';
 import { daemonState } from './servo.js';
 
 const WORDS = 6;
+/** What 32 bits hold: consumers of the bus read it as such. */
+const MAX_FIX = 0x7fff_ffff;
 
 // ens9f0 gnss_status 3 offset 5 s2
 export function parseGnss(config: string, words: string[]): Observation | Unread {
@@ -18,7 +20,7 @@ export function parseGnss(config: string, words: string[]): Observation | Unread
     kind: 'gnss',
     config,
     iface,
-    fix: integer(fixWord),
+    fix: integerWithin(fixWord, -MAX_FIX, MAX_FIX),
     offsetNs: offset === 'none' ? undefined : offset,
     state,
   };

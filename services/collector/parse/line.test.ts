@@ -3,6 +3,14 @@ import { parse, processOf, readLine } from './line.js';
 const ptp4l = (said: string): string => `ptp4l[81021.120]: [ptp4l.0.config] ${said}`;
 const daemon = (process: string, said: string): string => `${process}[1724100001]:[ts2phc.0.config] ${said}`;
 
+const chrony = (said: string): string => `chronyd[4711][chronyd.0.config]: ${said}`;
+
+const readAll = (line: string): unknown[] => {
+  const found: unknown[] = [];
+  readLine(line, (seen) => found.push(seen));
+  return found;
+};
+
 describe('a line of the daemon', () => {
   it.each<[string, string, object]>([
     [
@@ -154,7 +162,6 @@ describe('a line of the daemon', () => {
     expect(parse(line)).toBe('ignored');
   });
 
-  const chrony = (said: string): string => `chronyd[4711][chronyd.0.config]: ${said}`;
   const TIME = '2026-03-01T12:34:05Z ';
 
   it.each([
@@ -394,11 +401,6 @@ describe('a line of the daemon', () => {
   const GM = 'GM[1770000000]:[ts2phc.0.config] ens1f0 T-GM-STATUS s2';
   const BC = 'T-BC[1770000000]:[ts2phc.1.config] ens1f0 offset 1 T-BC-STATUS s2';
   const CHRONY = 'chronyd[4711][chronyd.0.config]: 2026-03-01T12:00:05Z Selected source 192.0.2.7';
-  const read = (line: string): unknown[] => {
-    const found: unknown[] = [];
-    readLine(line, (seen) => found.push(seen));
-    return found;
-  };
 
   it.each([
     ['nothing between them', [SLAVE, PASSIVE, CLASS, OFFSET], ''],
@@ -406,30 +408,30 @@ describe('a line of the daemon', () => {
     ['a blank between them', [GM, OFFSET, CHRONY], ' '],
     ['a tab between them', [SLAVE, CLASS], '\t'],
   ])('may be several messages, with %s', (_, messages, glue) => {
-    expect(read(messages.join(glue))).toEqual(messages.map(parse));
+    expect(readAll(messages.join(glue))).toEqual(messages.map(parse));
   });
 
   it.each(['\0\x01\x02', 'ÿþ\x80', 'xxxx', 'SELECTED', '...)', '[[[', '][:'])(
     'counts behind what is left of another one: %j',
     (rubbish) => {
       for (const message of [SLAVE, CLASS, OFFSET, GM, BC, CHRONY]) {
-        expect(read(rubbish + message).filter((seen) => typeof seen !== 'string')).toEqual([parse(message)]);
+        expect(readAll(rubbish + message).filter((seen) => typeof seen !== 'string')).toEqual([parse(message)]);
       }
     },
   );
 
   it('has its own words only, when a process that is not known follows', () => {
     const other = 'pmc[1770000000]:[ptp4l.0.config] PTP_PROCESS_STATUS:1';
-    expect(read(SLAVE + other + OFFSET)).toEqual([parse(SLAVE), 'ignored', parse(OFFSET)]);
-    expect(read(OFFSET + other)).toEqual([parse(OFFSET), 'ignored']);
+    expect(readAll(SLAVE + other + OFFSET)).toEqual([parse(SLAVE), 'ignored', parse(OFFSET)]);
+    expect(readAll(OFFSET + other)).toEqual([parse(OFFSET), 'ignored']);
   });
 
   it('is one message where nothing but a name of a configuration comes again', () => {
     const twice = 'ptp4l[1.1]: [ptp4l.0.config] selected /var/run/ptp4l.0.config as the file [ptp4l.0.config]';
-    expect(read(twice)).toEqual(['ignored']);
-    expect(read('evil[1.1]: [ptp4l.0.config] master offset 3 s2 freq -5 path delay 3')).toEqual(['ignored']);
-    expect(read('')).toEqual(['malformed']);
-    expect(read('CMD RESTART')).toEqual([{ kind: 'command', command: 'RESTART' }]);
+    expect(readAll(twice)).toEqual(['ignored']);
+    expect(readAll('evil[1.1]: [ptp4l.0.config] master offset 3 s2 freq -5 path delay 3')).toEqual(['ignored']);
+    expect(readAll('')).toEqual(['malformed']);
+    expect(readAll('CMD RESTART')).toEqual([{ kind: 'command', command: 'RESTART' }]);
   });
 
   it('of any bytes is read in a time that its length bounds', () => {
@@ -443,7 +445,7 @@ describe('a line of the daemon', () => {
       'a[1]: [ptp4l.0.config] ',
     ]) {
       const line = part.repeat(Math.floor(65_536 / part.length));
-      expect(read(line).length).toBeLessThanOrEqual(line.length / 16 + 1);
+      expect(readAll(line).length).toBeLessThanOrEqual(line.length / 16 + 1);
     }
   });
 

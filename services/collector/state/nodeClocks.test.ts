@@ -52,6 +52,34 @@ const offset = (ns: number | string, config = 0): string =>
 const osOffset = (ns: number, config = 0): string =>
   `phc2sys[1.1]: [ptp4l.${config}.config] CLOCK_REALTIME phc offset ${ns} s2 freq -5 delay 3`;
 
+const valuesOf = (clocks: NodeClocks, pattern: RegExp): string[] =>
+  samplesOf(clocks, { node: 'n1', alias: (iface) => iface }, 0)
+    .filter(({ name }) => name !== 'threshold')
+    .map(({ name, labels, value }) => `${name} ${labels['process']} ${labels['iface']} ${value}`)
+    .filter((line) => pattern.test(line));
+
+const ts2phc = (said: string): string => `ts2phc[1.1]: [ts2phc.0.config] ens1f0 ${said}`;
+
+const gm = (state: string): string => `GM[1]:[ts2phc.0.config] ens1f0 T-GM-STATUS ${state}`;
+
+const bc = (ns: number | string, state: string): string =>
+  `T-BC[1]:[ts2phc.0.config] ens1f0 offset ${ns} T-BC-STATUS ${state}`;
+
+const dpll = (ns: number | string, state: string): string =>
+  `dpll[1]:[ts2phc.0.config] ens1f0 frequency_status 3 offset ${ns} phase_status 3 pps_status 1 ${state}`;
+
+const gnss = (fix: number | string, ns: number | string, state: string): string =>
+  `gnss[1]:[ts2phc.0.config] ens1f0 gnss_status ${fix} offset ${ns} ${state}`;
+
+const ptp4lState = (clocks: NodeClocks): string[] => valuesOf(clocks, /clock_state ptp4l/);
+
+const leavesSlave = (to: string): string => `ptp4l[1.1]: [ptp4l.0.config] port 1 (ens1f0): SLAVE to ${to}`;
+
+const port = (number: number, iface: string, change: string): string =>
+  `ptp4l[1.1]: [ptp4l.0.config] port ${number}${iface === '' ? '' : ` (${iface})`}: ${change}`;
+
+const roles = (clocks: NodeClocks): string[] => valuesOf(clocks, /interface_role/);
+
 describe('the clocks of a node', () => {
   it('publish no OS clock event when a configuration goes while another one still reports it (decision j)', () => {
     const { clocks, told, at } = world();
@@ -123,20 +151,6 @@ describe('the clocks of a node', () => {
     expect(clocks.configs.get('ptp4l.0.config')?.ts2phc.size).toBe(64);
   });
 
-  const valuesOf = (clocks: NodeClocks, pattern: RegExp): string[] =>
-    samplesOf(clocks, { node: 'n1', alias: (iface) => iface }, 0)
-      .filter(({ name }) => name !== 'threshold')
-      .map(({ name, labels, value }) => `${name} ${labels['process']} ${labels['iface']} ${value}`)
-      .filter((line) => pattern.test(line));
-
-  const ts2phc = (said: string): string => `ts2phc[1.1]: [ts2phc.0.config] ens1f0 ${said}`;
-  const gm = (state: string): string => `GM[1]:[ts2phc.0.config] ens1f0 T-GM-STATUS ${state}`;
-  const bc = (ns: number | string, state: string): string =>
-    `T-BC[1]:[ts2phc.0.config] ens1f0 offset ${ns} T-BC-STATUS ${state}`;
-  const dpll = (ns: number | string, state: string): string =>
-    `dpll[1]:[ts2phc.0.config] ens1f0 frequency_status 3 offset ${ns} phase_status 3 pps_status 1 ${state}`;
-  const gnss = (fix: number | string, ns: number | string, state: string): string =>
-    `gnss[1]:[ts2phc.0.config] ens1f0 gnss_status ${fix} offset ${ns} ${state}`;
   const NONE = 99999999999;
 
   it.each<[string, string[], string[], number | undefined]>([
@@ -274,8 +288,6 @@ describe('the clocks of a node', () => {
 
   describe('of a telecom boundary clock', () => {
     const BOUNDARY = { name: 'p', phc2sysOpts: '-a', ts2phcOpts: '--ts2phc.external_pps 1' };
-    const state = (clocks: NodeClocks): string[] => valuesOf(clocks, /clock_state ptp4l/);
-    const port = (to: string): string => `ptp4l[1.1]: [ptp4l.0.config] port 1 (ens1f0): SLAVE to ${to}`;
 
     it.each([
       'FAULTY on FAULT_DETECTED (FT_UNSPECIFIED)',
@@ -290,25 +302,25 @@ describe('the clocks of a node', () => {
       ]) {
         const { clocks, told } = world(BOUNDARY);
         told(...before);
-        expect(state(clocks)).toEqual(['clock_state ptp4l ens1f0 1']);
-        expect(told(port(to))).toEqual([]);
-        expect(state(clocks)).toEqual(['clock_state ptp4l ens1f0 0']);
+        expect(ptp4lState(clocks)).toEqual(['clock_state ptp4l ens1f0 1']);
+        expect(told(leavesSlave(to))).toEqual([]);
+        expect(ptp4lState(clocks)).toEqual(['clock_state ptp4l ens1f0 0']);
         expect(clocks.overall).toBe('LOCKED');
         told('ptp4l[1.1]: [ptp4l.0.config] port 1 (ens1f0): UNCALIBRATED to SLAVE on MASTER_CLOCK_SELECTED', offset(1));
-        expect(state(clocks)).toEqual(['clock_state ptp4l ens1f0 1']);
+        expect(ptp4lState(clocks)).toEqual(['clock_state ptp4l ens1f0 1']);
       }
     });
 
     it('show a ptp4l that stays SLAVE or PASSIVE as it is', () => {
       const { clocks, told } = world(BOUNDARY);
-      told(bc(5, 's2'), offset(1), port('PASSIVE on RS_PASSIVE'));
-      expect(state(clocks)).toEqual(['clock_state ptp4l ens1f0 1']);
+      told(bc(5, 's2'), offset(1), leavesSlave('PASSIVE on RS_PASSIVE'));
+      expect(ptp4lState(clocks)).toEqual(['clock_state ptp4l ens1f0 1']);
     });
 
     it('show nothing of a ptp4l that has said nothing', () => {
       const { clocks, told } = world(BOUNDARY);
-      told(bc(5, 's2'), port('FAULTY on FAULT_DETECTED'));
-      expect(state(clocks)).toEqual([]);
+      told(bc(5, 's2'), leavesSlave('FAULTY on FAULT_DETECTED'));
+      expect(ptp4lState(clocks)).toEqual([]);
     });
 
     it('have no state of ptp4l or ts2phc in sync-state, nor an event when their holdover is over', () => {
@@ -323,11 +335,8 @@ describe('the clocks of a node', () => {
   });
 
   describe('of ports that have names', () => {
-    const port = (number: number, iface: string, change: string): string =>
-      `ptp4l[1.1]: [ptp4l.0.config] port ${number}${iface === '' ? '' : ` (${iface})`}: ${change}`;
     const SLAVE = 'UNCALIBRATED to SLAVE on MASTER_CLOCK_SELECTED';
     const FAULTY = 'SLAVE to FAULTY on FAULT_DETECTED';
-    const roles = (clocks: NodeClocks): string[] => valuesOf(clocks, /interface_role/);
 
     it.each<[string, string, string[], string[]]>([
       ['the name', '-2', [port(2, 'ens1f0', SLAVE)], ['interface_role ptp4l ens1f0 1']],

@@ -116,6 +116,23 @@ const saved = (process: 'phc2sys' | 'chronyd', word: string, lastLineMs = 1): Sa
   lastLineMs,
 });
 
+const two = () => world([WITHOUT, { ...WITHOUT, name: 'q' }], ['ptp4l.0', 'ptp4l.1']);
+
+const restarted = (profile: object, clocks: SavedNode['clocks'], ...heardBefore: string[]) => {
+  const node = world([profile]);
+  node.os(...heardBefore);
+  const overall = clocks[0]?.clock.word as 'LOCKED';
+  const news = reconcile(node.clocks, { clocks, ports: [], isSameBoot: true }, overall, node.held, node.at());
+  return { ...node, news: news.map(({ change }) => worded(change)) };
+};
+
+const group = () => {
+  const node = world(HA, ['phc2sys.2']);
+  node.write('ptp4l.0', 'a');
+  node.write('ptp4l.1', 'b');
+  return node;
+};
+
 describe('CLOCK_REALTIME', () => {
   it.each<[string, object, (string | number)[], string]>([
     [
@@ -270,8 +287,6 @@ describe('CLOCK_REALTIME', () => {
   });
 
   describe('with phc2sys of two profiles', () => {
-    const two = () => world([WITHOUT, { ...WITHOUT, name: 'q' }], ['ptp4l.0', 'ptp4l.1']);
-
     it('is as bad as the worst of them, and does not swing between them', () => {
       const { os, clocks } = two();
       const [good, bad] = ['phc2sys in range', 'phc2sys of another profile out of range'];
@@ -332,14 +347,6 @@ describe('CLOCK_REALTIME', () => {
   });
 
   describe('after a restart of the collector', () => {
-    const restarted = (profile: object, clocks: SavedNode['clocks'], ...heardBefore: string[]) => {
-      const node = world([profile]);
-      node.os(...heardBefore);
-      const overall = clocks[0]?.clock.word as 'LOCKED';
-      const news = reconcile(node.clocks, { clocks, ports: [], isSameBoot: true }, overall, node.held, node.at());
-      return { ...node, news: news.map(({ change }) => worded(change)) };
-    };
-
     it.each<[string, object, SavedNode['clocks'], string[], string[]]>([
       ['nothing heard', WITHOUT, [saved('phc2sys', 'LOCKED')], [], []],
       ['the same process, the same state', WITHOUT, [saved('phc2sys', 'LOCKED')], ['phc2sys in range'], []],
@@ -474,12 +481,6 @@ describe('a process', () => {
 });
 
 describe('the OS clock of a high-availability profile', () => {
-  const group = () => {
-    const node = world(HA, ['phc2sys.2']);
-    node.write('ptp4l.0', 'a');
-    node.write('ptp4l.1', 'b');
-    return node;
-  };
   const os = phc(5, 'phc2sys.2.config');
 
   it.each<[string, (string | number)[], string]>([
