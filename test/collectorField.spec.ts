@@ -8,7 +8,7 @@ import type { Daemon } from './support/daemon.js';
 import { readEventLog } from './support/eventLog.js';
 import { FakeClock } from './support/fakeClock.js';
 
-const { lockState, osClockSyncState } = bus.resources;
+const { lockState, osClockSyncState, syncState } = bus.resources;
 
 let broker: Broker;
 let files: NodeFiles;
@@ -141,6 +141,25 @@ describe('a collector on a node that falls over to NTP and back', () => {
       'os-clock-sync-state FREERUN(5)',
       'sync-state FREERUN',
     ]);
+  });
+});
+
+describe('a collector whose ts2phc says HOLDOVER and then nothing more', () => {
+  it('vouches for it until STALE_AFTER, and publishes FREERUN when it is lost', async () => {
+    const said = 'ts2phc[1001.402]: [ts2phc.0.config:6] ens2f0';
+    await hear(`${said} offset 1 s3 freq +1`, `${said} offset -2 s3 freq -6 holdover`);
+    clock.advance({ seconds: 29 });
+    expect(await current(lockState.path)).toMatchObject({ vouchedFor: true });
+    clock.advance({ seconds: 1 });
+    for (const path of [lockState.path, syncState.path]) {
+      expect(await current(path)).toMatchObject({
+        vouchedFor: false,
+        reason: 'ts2phc of ens2f0 (ptp4l.0.config) was in HOLDOVER, but has been silent for 30 s',
+      });
+    }
+    await hear(`${said} lost holdover lock (offset       1411)`);
+    expect(await current(lockState.path)).toMatchObject({ vouchedFor: true });
+    expect((await published()).slice(-2)).toEqual(['lock-state FREERUN(1411)', 'sync-state FREERUN']);
   });
 });
 
