@@ -20,7 +20,7 @@ export const declareMetrics = (registry: Registry) => ({
   watchLines: (counts: LineCounts) =>
     new Counter({
       name: 'ptp_collector_lines_total',
-      help: 'Lines read, by process and outcome (used, ignored, malformed, unknown_config, too_long).',
+      help: 'Messages read, nearly always one a line, by process and outcome (used, ignored, malformed, unknown_config, too_long).',
       labelNames: ['process', 'outcome'],
       registers: [registry],
       collect() {
@@ -65,7 +65,7 @@ export const declareMetrics = (registry: Registry) => ({
   watchVouching: (clocks: () => VouchSample[]) =>
     new Gauge({
       name: 'ptp_collector_clock_vouched_for',
-      help: 'Whether the state of a clock is vouched for: 0 before its first line and while a LOCKED one is silent.',
+      help: 'Whether the state of a clock is vouched for: 0 before its first line, and while one that is LOCKED or in HOLDOVER by a line is silent.',
       labelNames: ['config', 'process', 'clock'],
       registers: [registry],
       collect() {

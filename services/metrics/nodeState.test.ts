@@ -3,7 +3,7 @@ import { bus } from '../shared/contract/bus.js';
 import { readNodeState, readTold } from './nodeState.js';
 import { BadMessage } from './untrusted.js';
 
-const { lockState, syncState, clockClass } = bus.resources;
+const { lockState, osClockSyncState, syncState, clockClass } = bus.resources;
 const clock = { config: 'ptp4l.0.config', process: 'ptp4l', interface: 'ens1f0', state: 'LOCKED' };
 const read = (...resources: unknown[]): unknown[] =>
   [...readNodeState(Buffer.from(JSON.stringify({ node: 'n1', resources })), 'n1')].map(
@@ -21,6 +21,14 @@ describe('a value of ptp_states', () => {
         clocks: [clock, { ...clock, interface: 'x', state: 'FREERUN' }],
       },
       [[lockState.path, 7, { 'ptp4l.0.config ptp4l ens1f0 ': 'LOCKED', 'ptp4l.0.config ptp4l x ': 'FREERUN' }]],
+    ],
+    [
+      'the OS clock as one, whoever steers it',
+      {
+        resource: osClockSyncState.path,
+        clocks: [{ ...clock, config: 'chronyd.0.config', process: 'chronyd', interface: 'CLOCK_REALTIME' }],
+      },
+      [[osClockSyncState.path, 0, { CLOCK_REALTIME: 'LOCKED' }]],
     ],
     [
       'the one word of sync-state, from its data',

@@ -20,6 +20,8 @@ export interface Told {
   word: string | undefined;
 }
 
+const CLOCK_REALTIME = 'CLOCK_REALTIME';
+
 /** sync-state is about the node as a whole: it has no clocks of its own, its word is in the data. */
 const OVERALL = bus.resources.syncState.path;
 
@@ -85,5 +87,6 @@ function readClock({
   if (![...whose, state].every((member) => typeof member === 'string')) {
     throw new BadMessage('a clock has no config, process, interface or state');
   }
-  return [whose.join(' '), state as string];
+  // One clock, whichever process of whichever configuration steers it.
+  return [iface === CLOCK_REALTIME ? CLOCK_REALTIME : whose.join(' '), state as string];
 }
