@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectBroker, jetStream, type NatsConnection } from '../shared/broker.js';
 import { bus } from '../shared/contract/bus.js';
+import type { Health } from '../shared/health.js';
 import type { Deps } from '../shared/service.js';
 import { ensureStreams } from '../shared/streams.js';
 import type { CollectorConfig } from './config.js';
@@ -15,8 +16,11 @@ import { openStates, readRemembered, StateWriter } from './stateStore.js';
 
 /** Time that the outbox has to empty itself when the collector stops. */
 const DRAIN_MS = 2_500;
+/** An event that waits for the bus for so long is no hiccup any more. */
+const NOT_STORED_SECONDS = 30;
 
 export interface BusSide {
+  health: Health;
   publication: Publication;
   journeys: Journeys;
   receipts: Receipts;
@@ -43,12 +47,14 @@ export interface Bus {
 export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide): Promise<Bus | undefined> {
   const { log, life, clock } = deps;
   const { nodeName } = config;
-  const { publication, journeys, receipts, metrics } = side;
-  const broker = await connectBroker(config.broker, `collector ${nodeName}`, deps);
+  const { health, publication, journeys, receipts, metrics } = side;
+  const broker = await connectBroker(config.broker, `collector ${nodeName}`, deps, health);
   const connection = watchConnection(broker);
   const { js, jsm } = await jetStream(broker);
   const stopping = new AbortController();
   const ensure = (): Promise<void> => ensureStreams(jsm, config.streams, { log, signal: stopping.signal });
+  // At the start it is a reason not to start; a collector that runs goes on trying.
+  const noRoomNow = (err: unknown): void => log.error({ err }, 'the streams cannot be made again');
   life.onStop('streams', () => stopping.abort());
 
   const states = new StateWriter({
@@ -69,7 +75,8 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
       clock,
       log,
       isConnected: () => connection.isUp,
-      onNoStream: () => void ensure(),
+      onFailed: (reason) => metrics.publishFailures.inc({ reason }),
+      onNoStream: () => void ensure().catch(noRoomNow),
       onPublished,
       onAttempt: ({ journey }) => journeys.attempt(journey),
     });
@@ -90,7 +97,16 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
     },
   });
   connection.onBack(() => outbox.retryNow());
-  metrics.watchOutbox(() => outbox.depth);
+  const oldestSeconds = (): number => {
+    const { oldest } = outbox;
+    return oldest === undefined ? 0 : Math.max(0, clock.monotonic() - oldest.journey.readMs) / 1_000;
+  };
+  metrics.watchOutbox({ depth: () => outbox.depth, oldestSeconds, limit: config.outboxSize });
+  health.watch('events_not_stored', () =>
+    oldestSeconds() < NOT_STORED_SECONDS
+      ? undefined
+      : `${outbox.depth} events wait for the bus, the oldest for ${Math.round(oldestSeconds())} s`,
+  );
   // Before anything is published.
   receipts.open(broker, () => connection.isUp);
   life.onStop('receipts', () => receipts.close());

@@ -1,4 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { fromZero, gaugeOf } from '../shared/instruments.js';
+import { DELIVERY_OUTCOMES } from '../shared/messages.js';
 import { CneMetrics } from './cneMetrics.js';
 import { loadByOrigin, type OriginLoad } from './originLoad.js';
 import type { Engine } from './delivery/engine.js';
@@ -10,12 +12,16 @@ const BUSIEST_ORIGINS = 10;
 /** The gateway's own vital signs. */
 export const declareMetrics = (registry: Registry) => ({
   cne: new CneMetrics(registry),
-  deliveries: new Counter({
-    name: 'ptp_gateway_deliveries_total',
-    help: 'Deliveries that came to an end, by outcome; retried: delivered, but not with the first attempt.',
-    labelNames: ['outcome'] as const,
-    registers: [registry],
-  }),
+  deliveries: fromZero(
+    new Counter({
+      name: 'ptp_gateway_deliveries_total',
+      help: 'Deliveries that came to an end, by outcome (delivered, retried: not with the first attempt, dead_letter, too_old).',
+      labelNames: ['outcome'] as const,
+      registers: [registry],
+    }),
+    'outcome',
+    DELIVERY_OUTCOMES,
+  ),
   attempts: new Histogram({
     name: 'ptp_gateway_attempt_seconds',
     help: 'Duration of the attempts to post an event, by what became of them.',
@@ -78,15 +84,7 @@ export const declareMetrics = (registry: Registry) => ({
 export type GatewayMetrics = ReturnType<typeof declareMetrics>;
 
 function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: () => number): void {
-  const gauge = (name: string, help: string, value: () => number): Gauge =>
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(value());
-      },
-    });
+  const gauge = (name: string, help: string, value: () => number): Gauge => gaugeOf(registry, name, help, value);
   const sum = (count: (one: Served) => number): number => Array.from(deliverer.all(), count).reduce((a, b) => a + b, 0);
 
   gauge('ptp_gateway_subscriptions', 'Subscriptions of this scope.', subscriptions);

@@ -1,6 +1,8 @@
 import Koa from 'koa';
 import { connectBroker } from '../shared/broker.js';
+import { Health } from '../shared/health.js';
 import { listen, operations } from '../shared/http.js';
+import { declareProcessMetrics } from '../shared/processMetrics.js';
 import type { Deps } from '../shared/service.js';
 import { joinBus } from './bus.js';
 import type { MetricsConfig } from './config.js';
@@ -16,13 +18,16 @@ export async function startMetrics(config: MetricsConfig, deps: Deps): Promise<{
   const { log, life, registry, clock } = deps;
   const now = (): Instant => ({ now: clock.now(), monotonic: clock.monotonic() });
   const exposition = new Exposition(registry);
+  declareProcessMetrics(registry, 'metrics');
+  const health = new Health(registry);
   const { records } = declareMetrics(registry);
   const move = declareDeliveries(registry, exposition);
   const known = { nodes: new Nodes(config), scopes: new Scopes(config), jetStream: NOTHING_KNOWN };
   declareKnown(exposition, { ...known, jetStream: () => known.jetStream, now });
 
   let isReady = false;
-  const operate = new Koa().use(operations(exposition, () => isReady).routes()).callback();
+  const complaints = (): string[] => health.complaints;
+  const operate = new Koa().use(operations(exposition, () => isReady, { complaints }).routes()).callback();
   const http = await listen((request, response) => void operate(request, response), {
     port: config.metricsPort,
     host: config.listenHost,
@@ -30,7 +35,7 @@ export async function startMetrics(config: MetricsConfig, deps: Deps): Promise<{
   });
   life.onStop('metrics', () => http.close());
 
-  const broker = await connectBroker(config.broker, 'metrics', deps);
+  const broker = await connectBroker(config.broker, 'metrics', deps, health);
   await joinBus(broker, deps, { known, move, count: (outcome) => records.inc({ outcome }), now });
   life.onStop('readiness', () => (isReady = false));
   isReady = true;

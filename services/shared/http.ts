@@ -115,22 +115,35 @@ export interface Scraped {
   metrics: () => Promise<string>;
 }
 
-/**
- * `/metrics`, `/livez` and `/readyz`, which every service has.
- * @param guards what a request for the metrics passes first
- */
-export function operations(registry: Scraped, isReady: () => boolean, guards: Middleware[] = []): Router {
+export interface OperationsOptions {
+  /** What a request for the metrics passes first. */
+  guards?: Middleware[];
+  /** Why the service cannot do its work now; told whether or not it is ready. */
+  complaints?: () => readonly string[];
+}
+
+/** `/metrics`, `/livez` and `/readyz`, which every service has. */
+export function operations(
+  registry: Scraped,
+  isReady: () => boolean,
+  { guards = [], complaints = () => [] }: OperationsOptions = {},
+): Router {
   const router = new Router();
   router.get('/metrics', ...guards, async (ctx) => {
-    ctx.type = registry.contentType;
+    // A browser shows plain text, and would save the types of Prometheus as a file. Some labels hold words of others.
+    const isBrowser = ctx.get('accept').includes('text/html');
+    ctx.type = isBrowser ? 'text/plain; charset=utf-8' : registry.contentType;
+    ctx.set('x-content-type-options', 'nosniff');
+    ctx.vary('accept');
     ctx.body = await registry.metrics();
   });
   router.get('/livez', (ctx) => {
     ctx.body = 'OK';
   });
   router.get('/readyz', (ctx) => {
-    ctx.status = isReady() ? 200 : 503;
-    ctx.body = isReady() ? 'OK' : 'not ready';
+    const answer = isReady() ? 'OK' : 'not ready';
+    ctx.status = answer === 'OK' ? 200 : 503;
+    ctx.body = [answer, ...complaints()].join('\n');
   });
   return router;
 }

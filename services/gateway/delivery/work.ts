@@ -13,7 +13,7 @@ const HELD_WHILE_FAILING = 8;
 
 /** How a delivery came to its end. */
 export type Ending =
-  { kind: 'delivered'; attempts: number; missed: number | 'unknown' } | { kind: 'dead letter' } | { kind: 'too old' };
+  { kind: 'delivered'; attempts: number; missed: number | 'unknown' } | { kind: 'dead_letter' } | { kind: 'too_old' };
 
 /** What ends the attempts of a subscription. */
 export interface Halt {
@@ -257,7 +257,7 @@ export class Work implements Halt {
           this.#pace.failed(outcome.afterMs);
           if (this.#isTooOld(lane, item)) {
             lane.miss(1);
-            this.#serving.onEnd(this.record, item, { kind: 'too old' });
+            this.#serving.onEnd(this.record, item, { kind: 'too_old' });
             return true;
           }
           this.#change(lane, () => lane.park());
@@ -281,7 +281,7 @@ export class Work implements Halt {
     const buried = await this.ask(() => this.#serving.bury(this.record, item, reason));
     if (buried === 'stopped') return false;
     this.log.warn({ event: item.event.id, reason }, 'refused for good, kept as a dead letter');
-    this.#serving.onEnd(this.record, item, { kind: 'dead letter' });
+    this.#serving.onEnd(this.record, item, { kind: 'dead_letter' });
     return true;
   }
 

@@ -21,6 +21,8 @@ export interface ApiDeps extends SubscriptionRoutesDeps, PublisherRoutesDeps, Cu
   registry: Registry;
   cne: CneMetrics;
   isReady: () => boolean;
+  /** Why the gateway cannot do all of its work now, although it serves. */
+  complaints: () => readonly string[];
   access: Access;
   rate: RequestRate;
 }
@@ -38,7 +40,10 @@ export function createApi(deps: ApiDeps): RequestListener {
   v1.use(publisherRoutes(deps).routes());
   v1.use(currentStateRoutes(deps).routes());
 
-  const root = operations(deps.registry, deps.isReady, [known, needs('reader')]);
+  const root = operations(deps.registry, deps.isReady, {
+    guards: [known, needs('reader')],
+    complaints: deps.complaints,
+  });
   root.get('/health', (ctx) => {
     ctx.body = 'OK';
   });
