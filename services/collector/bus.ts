@@ -105,7 +105,7 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
   health.watch('events_not_stored', () =>
     oldestSeconds() < NOT_STORED_SECONDS
       ? undefined
-      : `${outbox.depth} events wait for the bus, the oldest for ${Math.round(oldestSeconds())} s`,
+      : `events wait for the bus: ${outbox.depth}, the oldest for ${Math.round(oldestSeconds())} s`,
   );
   // Before anything is published.
   receipts.open(broker, () => connection.isUp);
