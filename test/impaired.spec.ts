@@ -1,4 +1,4 @@
-import { jetstreamManager } from '@nats-io/jetstream';
+import { DiscardPolicy, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { bus } from '../services/shared/contract/bus.js';
 import { startBroker, type Broker } from './support/broker.js';
@@ -46,7 +46,7 @@ describe('a collector', () => {
     const jsm = await jetstreamManager(admin);
     const { config } = await jsm.streams.info(bus.streams.events);
     // As a full store answers: no, and not because of the event.
-    await jsm.streams.update(config.name, { ...config, max_msgs: 1, discard: 'new' as never });
+    await jsm.streams.update(config.name, { ...config, max_msgs: 1, discard: DiscardPolicy.New });
     const daemon = await collector.connect();
     await collector.feed(daemon, offset(7), FAULT);
     const failures = async (): Promise<number> =>
@@ -73,6 +73,7 @@ describe('a collector', () => {
 
   it('without the broker is not ready and says why; with it again it is', async () => {
     expect(await look(url)).toEqual({ status: 200, lines: ['OK'] });
+    expect([...(await scrape(url, 'ptp_build_info')).keys()].join()).toContain('service="collector"');
     await broker.kill();
     await eventually(async () => (await look(url)).status === 503);
     expect((await look(url)).lines).toEqual(['not ready', expect.stringMatching(/^the broker at .* is away$/)]);

@@ -215,6 +215,21 @@ describe('the metrics service', () => {
     ]);
   });
 
+  it('does not call anybody gone because the broker keeps the connection and answers nothing', async () => {
+    speaker.gateway();
+    await answerPings(speaker.broker, 'n1');
+    await shows('ptp_scope_gateways{scope="cluster"}', 1);
+    await showsInTime(upOf('n1'), 1);
+    broker.pause();
+    metrics.clock.advance({ seconds: 30 });
+    const told = async (): Promise<string[]> => [
+      ...(await metrics.scrape('ptp_scope_gateways')).keys(),
+      ...(await metrics.scrape('ptp_collector_up')).keys(),
+    ];
+    await eventually(async () => (await told()).length === 0, 15_000);
+    broker.resume();
+  }, 25_000);
+
   it('shows what JetStream holds', async () => {
     await makeStreams();
     await (await startNode(broker.url, 'n1', 'LOCKED')).close();
