@@ -9,7 +9,7 @@ import type { Journeys } from './journeys.js';
 import type { CollectorMetrics } from './metrics.js';
 import { Outbox, type Outgoing, type Sent } from './outbox.js';
 import type { Publication } from './publication.js';
-import { createSender } from './publish.js';
+import { createSender, type PublishFailure } from './publish.js';
 import type { Receipts } from './receipts.js';
 import type { Instant } from './state/clock.js';
 import { openStates, readRemembered, StateWriter } from './stateStore.js';
@@ -67,6 +67,7 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
   const sender = (
     stream: string | undefined,
     onPublished: (seconds: number) => void,
+    onFailed: (reason: PublishFailure) => void,
   ): ReturnType<typeof createSender> =>
     createSender({
       js,
@@ -75,7 +76,7 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
       clock,
       log,
       isConnected: () => connection.isUp,
-      onFailed: (reason) => metrics.publishFailures.inc({ reason }),
+      onFailed,
       onNoStream: () => void ensure().catch(noRoomNow),
       onPublished,
       onAttempt: ({ journey }) => journeys.attempt(journey),
@@ -83,7 +84,11 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
   const outbox = new Outbox({
     clock,
     limit: config.outboxSize,
-    send: sender(bus.streams.events, (seconds) => metrics.publishSeconds.observe(seconds)),
+    send: sender(
+      bus.streams.events,
+      (seconds) => metrics.publishSeconds.observe(seconds),
+      (reason) => metrics.publishFailures.inc({ reason }),
+    ),
     onStored: (event) => {
       journeys.stored(event.journey);
       publication.onStored(event);
@@ -126,7 +131,12 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
   return {
     broker,
     save: () => states.save(),
-    sendCanary: sender(undefined, () => undefined),
+    // Canaries that fail say nothing about the log: their stream is another one, and may not be there.
+    sendCanary: sender(
+      undefined,
+      () => undefined,
+      () => undefined,
+    ),
     onBack: (callback) => connection.onBack(callback),
   };
 }

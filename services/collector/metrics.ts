@@ -113,7 +113,7 @@ export const declareMetrics = (registry: Registry) => ({
   publishFailures: fromZero(
     new Counter({
       name: 'ptp_collector_publish_failures_total',
-      help: 'Attempts to publish that failed while the broker was connected, canaries included: no_stream, answered (the broker says no: its store is full), no_answer, refused (for good).',
+      help: 'Attempts to publish an event that failed while the broker was connected: no_stream, answered (the broker says no: its store is full), no_answer, refused (for good).',
       labelNames: ['reason'] as const,
       registers: [registry],
     }),
