@@ -1,6 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { fromZero, gaugeOf } from '../shared/instruments.js';
-import { DELIVERY_OUTCOMES } from '../shared/messages.js';
+import { gaugeOf } from '../shared/instruments.js';
 import { CneMetrics } from './cneMetrics.js';
 import { loadByOrigin, type OriginLoad } from './originLoad.js';
 import type { Engine } from './delivery/engine.js';
@@ -12,16 +11,12 @@ const BUSIEST_ORIGINS = 10;
 /** The gateway's own vital signs. */
 export const declareMetrics = (registry: Registry) => ({
   cne: new CneMetrics(registry),
-  deliveries: fromZero(
-    new Counter({
-      name: 'ptp_gateway_deliveries_total',
-      help: 'Deliveries that came to an end, by outcome (delivered, retried: not with the first attempt, dead_letter, too_old).',
-      labelNames: ['outcome'] as const,
-      registers: [registry],
-    }),
-    'outcome',
-    DELIVERY_OUTCOMES,
-  ),
+  deliveries: new Counter({
+    name: 'ptp_gateway_deliveries_total',
+    help: 'Deliveries that came to an end, by outcome (delivered, retried: not with the first attempt, dead_letter, too_old).',
+    labelNames: ['outcome'] as const,
+    registers: [registry],
+  }),
   attempts: new Histogram({
     name: 'ptp_gateway_attempt_seconds',
     help: 'Duration of the attempts to post an event, by what became of them.',
