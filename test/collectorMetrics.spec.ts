@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 const os = (state: string): string =>
-  `{resource="osClockSyncState",config="ptp4l.0.config",process="phc2sys",clock="CLOCK_REALTIME",state="${state}"}`;
+  `{resource="/sync/sync-status/os-clock-sync-state",config="ptp4l.0.config",process="phc2sys",clock="CLOCK_REALTIME",state="${state}"}`;
 
 const offset = (ns: number): string => `ptp4l[1.1]: [ptp4l.0.config] master offset ${ns} s2 freq -5 path delay 3`;
 
@@ -86,11 +86,11 @@ describe('the metrics of the collector', () => {
   it('say how often and how long each clock was in each state', async () => {
     const name = 'phc2sys-simulated-clocks.log';
     await play(collector, readRecording(name), 10_000);
-    expect(await series(/^ptp_collector_state_transitions_total.*osClock/)).toEqual([
+    expect(await series(/^ptp_collector_state_transitions_total.*os-clock/)).toEqual([
       `ptp_collector_state_transitions_total${os('FREERUN')} 5`,
       `ptp_collector_state_transitions_total${os('LOCKED')} 5`,
     ]);
-    const spent = (await series(/^ptp_collector_state_seconds_total.*osClock/)).map((line) =>
+    const spent = (await series(/^ptp_collector_state_seconds_total.*os-clock/)).map((line) =>
       Number(line.split(' ')[1]),
     );
     const [first, last] = [readRecording(name)[0]?.atMs ?? 0, readRecording(name).at(-1)?.atMs ?? 0];

@@ -44,6 +44,9 @@ describe('what a consumer answers', () => {
       consumer.answer(status);
       const refused = await publisher.lockState('n1', 'LOCKED', 1);
       const letter = await eventually(async () => (await deadLetters(id))[0]);
+      await eventually(async () =>
+        /^ptp_gateway_deliveries_total\{outcome="dead_letter"\} 1$/m.test(await gateway.deps.registry.metrics()),
+      );
       expect(letter).toMatchObject({ subscription: id, reason: `answered ${status}`, sequence: refused.sequence });
       expect(letter.event.id).toBe(refused.id);
 
@@ -116,7 +119,7 @@ describe('what a consumer answers', () => {
     // Away until the age limit has taken what it may: the events that a newer one supersedes.
     await eventually(async () => {
       const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
-      return metrics.includes('ptp_gateway_deliveries_total{outcome="too old"} 3');
+      return metrics.includes('ptp_gateway_deliveries_total{outcome="too_old"} 3');
     });
     await consumer.comeBack();
 

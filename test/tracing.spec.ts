@@ -421,6 +421,9 @@ describe('the queries of the tracing service', () => {
 
   it('have health and metrics', async () => {
     expect([(await get('/livez')).status, (await get('/readyz')).status]).toEqual([200, 200]);
+    expect(await (await get('/metrics')).text()).toMatch(
+      /^ptp_build_info\{version="[\d.]+",node_version="[\d.]+",service="tracing"\} 1$/m,
+    );
     expect(await tracing.metric('ptp_tracing_traces_total{outcome="slow"}')).toBe(1);
     expect(await tracing.metric('ptp_tracing_traces_total{outcome="failed"}')).toBe(1);
     expect(await tracing.metric('ptp_tracing_kept_traces')).toBe(2);

@@ -47,7 +47,7 @@ export async function writePrometheusConfig(root, folder, targets, intervalS = 5
   // Not there before the dependencies are installed.
   const { parse, stringify } = await import('yaml');
   const config = parse(readFileSync(join(root, SOURCE), 'utf8'));
-  config.global = { scrape_interval: `${intervalS}s`, evaluation_interval: `${intervalS}s` };
+  config.global = { ...config.global, scrape_interval: `${intervalS}s`, evaluation_interval: `${intervalS}s` };
   config.rule_files = [join(root, 'observability/prometheus/rules/*.yml')];
   for (const job of config.scrape_configs) {
     const { address, labels = {}, ...access } = targets[job.job_name] ?? { address: '' };

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { connectBroker, jetStream, type NatsConnection } from '../shared/broker.js';
 import { bus } from '../shared/contract/bus.js';
 import { Doublings } from '../shared/doublings.js';
+import type { Health } from '../shared/health.js';
 import type { Deps } from '../shared/service.js';
 import { ensureStreams } from '../shared/streams.js';
 import type { CollectorConfig } from './config.js';
@@ -9,15 +10,18 @@ import type { Journeys } from './journeys.js';
 import type { CollectorMetrics } from './metrics.js';
 import { Outbox, type Outgoing, type Sent } from './outbox.js';
 import type { Publication } from './publication.js';
-import { createSender } from './publish.js';
+import { createSender, type PublishFailure } from './publish.js';
 import type { Receipts } from './receipts.js';
 import type { Instant } from './state/clock.js';
 import { openStates, readRemembered, StateWriter } from './stateStore.js';
 
 /** Time that the outbox has to empty itself when the collector stops. */
 const DRAIN_MS = 2_500;
+/** An event that waits for the bus for so long is no hiccup any more. */
+const NOT_STORED_SECONDS = 30;
 
 export interface BusSide {
+  health: Health;
   publication: Publication;
   journeys: Journeys;
   receipts: Receipts;
@@ -44,12 +48,14 @@ export interface Bus {
 export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide): Promise<Bus | undefined> {
   const { log, life, clock } = deps;
   const { nodeName } = config;
-  const { publication, journeys, receipts, metrics } = side;
-  const broker = await connectBroker(config.broker, `collector ${nodeName}`, deps);
+  const { health, publication, journeys, receipts, metrics } = side;
+  const broker = await connectBroker(config.broker, `collector ${nodeName}`, deps, health);
   const connection = watchConnection(broker);
   const { js, jsm } = await jetStream(broker);
   const stopping = new AbortController();
   const ensure = (): Promise<void> => ensureStreams(jsm, config.streams, { log, signal: stopping.signal });
+  // At the start it is a reason not to start; a collector that runs goes on trying.
+  const noRoomNow = (err: unknown): void => log.error({ err }, 'the streams cannot be made again');
   life.onStop('streams', () => stopping.abort());
 
   const states = new StateWriter({
@@ -62,6 +68,7 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
   const sender = (
     stream: string | undefined,
     onPublished: (seconds: number) => void,
+    onFailed: (reason: PublishFailure) => void,
   ): ReturnType<typeof createSender> =>
     createSender({
       js,
@@ -70,7 +77,8 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
       clock,
       log,
       isConnected: () => connection.isUp,
-      onNoStream: () => void ensure(),
+      onFailed,
+      onNoStream: () => void ensure().catch(noRoomNow),
       onPublished,
       onAttempt: ({ journey }) => journeys.attempt(journey),
     });
@@ -78,7 +86,11 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
   const outbox = new Outbox({
     clock,
     limit: config.outboxSize,
-    send: sender(bus.streams.events, (seconds) => metrics.publishSeconds.observe(seconds)),
+    send: sender(
+      bus.streams.events,
+      (seconds) => metrics.publishSeconds.observe(seconds),
+      (reason) => metrics.publishFailures.inc({ reason }),
+    ),
     onStored: (event) => {
       journeys.stored(event.journey);
       publication.onStored(event);
@@ -92,7 +104,16 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
     },
   });
   connection.onBack(() => outbox.retryNow());
-  metrics.watchOutbox(() => outbox.depth);
+  const oldestSeconds = (): number => {
+    const { oldest } = outbox;
+    return oldest === undefined ? 0 : Math.max(0, clock.monotonic() - oldest.journey.readMs) / 1_000;
+  };
+  metrics.watchOutbox({ depth: () => outbox.depth, oldestSeconds, limit: config.outboxSize });
+  health.watch('events_not_stored', () =>
+    oldestSeconds() < NOT_STORED_SECONDS
+      ? undefined
+      : `events wait for the bus: ${outbox.depth}, the oldest for ${Math.round(oldestSeconds())} s`,
+  );
   // Before anything is published.
   receipts.open(broker, () => connection.isUp);
   life.onStop('receipts', () => receipts.close());
@@ -112,7 +133,12 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
   return {
     broker,
     save: () => states.save(),
-    sendCanary: sender(undefined, () => undefined),
+    // Canaries that fail say nothing about the log: their stream is another one, and may not be there.
+    sendCanary: sender(
+      undefined,
+      () => undefined,
+      () => undefined,
+    ),
     onBack: (callback) => connection.onBack(callback),
   };
 }

@@ -10,12 +10,18 @@ const ACK_MS = 2_000;
 const ID_REMEMBERED_MS = 5 * 60_000;
 const BAD_REQUEST = 400;
 
+/** no_stream: nobody keeps the subject; refused: for good; answered: the broker says no, a full store for example; no_answer: it says nothing. */
+export type PublishFailure = 'no_stream' | 'refused' | 'answered' | 'no_answer';
+export const PUBLISH_FAILURES: readonly PublishFailure[] = ['no_stream', 'refused', 'answered', 'no_answer'];
+
 export interface PublisherOptions {
   js: JetStreamClient;
   jsm: JetStreamManager;
   clock: Clock;
   log: Logger;
   isConnected: () => boolean;
+  /** An attempt has failed; it is made again unless the event was refused. */
+  onFailed: (reason: PublishFailure) => void;
   /** The stream is missing; called for each attempt that noticed. */
   onNoStream: () => void;
   onPublished: (seconds: number) => void;
@@ -30,7 +36,7 @@ export interface PublisherOptions {
 
 /** Puts one event on the stream and tells what became of it. Never rejects. */
 export function createSender(options: PublisherOptions): (event: Outgoing, firstTriedMs?: number) => Promise<Sent> {
-  const { js, jsm, clock, log, isConnected, onNoStream, onPublished, onAttempt, stream } = options;
+  const { js, jsm, clock, log, isConnected, onFailed, onNoStream, onPublished, onAttempt, stream } = options;
   const refusals = new Doublings(clock);
   return async (event, firstTriedMs) => {
     // While disconnected the client would keep every attempt and send them all when it is back.
@@ -48,6 +54,7 @@ export function createSender(options: PublisherOptions): (event: Outgoing, first
       onPublished((performance.now() - startedMs) / 1_000);
       return 'stored';
     } catch (err) {
+      onFailed(reasonOf(err));
       if (isRefusal(err)) {
         refusals.tell((times) =>
           log.error({ err, id: event.id, subject: event.subject, times }, 'event refused by the broker for good'),
@@ -70,6 +77,12 @@ async function lastId(jsm: JetStreamManager, stream: string, subject: string): P
 /** A message that no later attempt can make acceptable: larger than allowed, or of a form that the server rejects. */
 const isRefusal = (err: unknown): boolean =>
   err instanceof InvalidArgumentError || (err instanceof JetStreamApiError && err.status === BAD_REQUEST);
+
+function reasonOf(err: unknown): PublishFailure {
+  if (isRefusal(err)) return 'refused';
+  if (hasNoStream(err)) return 'no_stream';
+  return err instanceof JetStreamApiError ? 'answered' : 'no_answer';
+}
 
 /** Nobody listens on the subject: the stream is not there, or not yet. */
 const hasNoStream = (err: unknown): boolean =>

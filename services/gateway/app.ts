@@ -3,9 +3,11 @@ import { connectBroker, jetStream, type NatsConnection } from '../shared/broker.
 import { sleep } from '../shared/clock.js';
 import { bus } from '../shared/contract/bus.js';
 import { Doublings } from '../shared/doublings.js';
+import { Health } from '../shared/health.js';
 import { listen } from '../shared/http.js';
 import type { Logger } from '../shared/log.js';
-import type { Deps } from '../shared/service.js';
+import { declareProcessMetrics } from '../shared/processMetrics.js';
+import { CannotStart, type Deps } from '../shared/service.js';
 import { ensureStreams, mendStreams } from '../shared/streams.js';
 import { RequestRate } from './access/limits.js';
 import { openTokens, renewTls } from './access/open.js';
@@ -45,7 +47,9 @@ interface Loaded {
 /** Starts the gateway; resolves when it is ready. The API serves from the first moment, with 503 where it must. */
 export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{ apiPort: number }> {
   const { log, life, registry, clock } = deps;
+  declareProcessMetrics(registry, 'gateway');
   const metrics = declareMetrics(registry);
+  const health = new Health(registry);
   let loaded: Loaded | undefined;
   const whenLoaded = (): Loaded => {
     if (loaded === undefined || life.isStopping) throw new Unavailable('the gateway is starting or stopping');
@@ -64,6 +68,7 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     registry,
     cne: metrics.cne,
     isReady: () => loaded !== undefined && !life.isStopping,
+    complaints: () => health.complaints,
     access: openTokens(config.tokensFile, deps),
     isSidecar: config.isSidecar,
     subscriptions: () => whenLoaded().subscriptions,
@@ -93,20 +98,21 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
   if (config.tls) renewTls(server, config.tls, deps);
   log.info({ port: server.port }, 'serving the API');
 
-  const broker = await connectBroker(config.broker, 'gateway', deps);
-  loaded = await serve(config, deps, { broker, metrics, poster: new Poster(agent, config.dataNames, clock) });
+  const broker = await connectBroker(config.broker, 'gateway', deps, health);
+  loaded = await serve(config, deps, { broker, health, metrics, poster: new Poster(agent, config.dataNames, clock) });
   log.info({ port: server.port, subscriptions: loaded.subscriptions.size }, 'ready');
   return { apiPort: server.port };
 }
 
 interface Parts {
   broker: NatsConnection;
+  health: Health;
   metrics: GatewayMetrics;
   poster: Poster;
 }
 
 /** Loads subscriptions and cursor, and delivers from there on. */
-async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poster }: Parts): Promise<Loaded> {
+async function serve(config: GatewayConfig, deps: Deps, { broker, health, metrics, poster }: Parts): Promise<Loaded> {
   const { log, life, clock } = deps;
   const { js, jsm } = await jetStream(broker);
   const kvm = new Kvm(js);
@@ -170,6 +176,7 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
     await subscriptions.reconcile();
   });
   life.onStop('upkeep', stopUpkeep);
+  health.watch('log_not_read', () => (engine.tail.isReading ? undefined : 'the event log is not read'));
   metrics.watch(
     engine,
     () => subscriptions.size,
@@ -185,7 +192,10 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
   const who = { scope: config.scope, gateway, sender, engine };
   const leaves = (): boolean => config.isSidecar || subscriptions.size === 0;
   startReports({ ...who, clock, life, subscriptions: () => subscriptions.size, countNodes, leaves });
-  const ensureStream = (signal: AbortSignal): Promise<void> => ensureStreams(jsm, config.streams, { log, signal });
+  const ensureStream = (signal: AbortSignal): Promise<void> =>
+    ensureStreams(jsm, config.streams, { log, signal }).catch((err: unknown) =>
+      log.error({ err }, 'the streams cannot be made again'),
+    );
   if (!config.isSidecar) startCanary({ broker, jsm, measuring, metrics, ensureStream }, deps);
   return { engine, subscriptions, states, deadLetters, publishers };
 }
@@ -209,7 +219,7 @@ async function untilItWorks<T>({ clock, life, log }: Deps, step: () => Promise<T
     try {
       return await step();
     } catch (err) {
-      if (life.isStopping || !(err instanceof Error)) throw err;
+      if (life.isStopping || !(err instanceof Error) || err instanceof CannotStart) throw err;
       failures.tell((times) => log.warn({ err, times }, 'cannot start yet, trying again'));
       await sleep(clock, RETRY_MS);
     }

@@ -46,7 +46,7 @@ describe('cne_* metrics', () => {
     metrics.attempted('/a', { kind: 'settled' });
     metrics.attempted('/a', { kind: 'failed', reason: 'answered 500' });
     metrics.ended('/a', { kind: 'delivered', attempts: 2, missed: 0 });
-    metrics.ended('/a', { kind: 'too old' });
+    metrics.ended('/a', { kind: 'too_old' });
     const text = await registry.metrics();
     for (const name of ['cne_events_received', 'cne_events_ack']) {
       expect(text).toContain(`${name}{type="/a",status="success"} 1`);

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { gaugeOf } from '../shared/instruments.js';
 import { CneMetrics } from './cneMetrics.js';
 import { troubleByOrigin, type OriginTrouble } from './originTrouble.js';
 import { loadByOrigin, type OriginLoad } from './originLoad.js';
@@ -13,7 +14,7 @@ export const declareMetrics = (registry: Registry) => ({
   cne: new CneMetrics(registry),
   deliveries: new Counter({
     name: 'ptp_gateway_deliveries_total',
-    help: 'Deliveries that came to an end, by outcome; retried: delivered, but not with the first attempt.',
+    help: 'Deliveries that came to an end, by outcome (delivered, retried: not with the first attempt, dead_letter, too_old).',
     labelNames: ['outcome'] as const,
     registers: [registry],
   }),
@@ -80,15 +81,7 @@ export const declareMetrics = (registry: Registry) => ({
 export type GatewayMetrics = ReturnType<typeof declareMetrics>;
 
 function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: () => number, now: () => number): void {
-  const gauge = (name: string, help: string, value: () => number): Gauge =>
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(value());
-      },
-    });
+  const gauge = (name: string, help: string, value: () => number): Gauge => gaugeOf(registry, name, help, value);
   const sum = (count: (one: Served) => number): number => Array.from(deliverer.all(), count).reduce((a, b) => a + b, 0);
 
   gauge('ptp_gateway_subscriptions', 'Subscriptions of this scope.', subscriptions);

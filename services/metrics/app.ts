@@ -1,7 +1,9 @@
 import Koa from 'koa';
 import { connectBroker } from '../shared/broker.js';
+import { Health } from '../shared/health.js';
 import { listen, operations } from '../shared/http.js';
 import { landingPage, OPERATIONS_LINKS } from '../shared/landing.js';
+import { declareProcessMetrics } from '../shared/processMetrics.js';
 import type { Deps } from '../shared/service.js';
 import { joinBus } from './bus.js';
 import type { MetricsConfig } from './config.js';
@@ -18,6 +20,8 @@ export async function startMetrics(config: MetricsConfig, deps: Deps): Promise<{
   const { log, life, registry, clock } = deps;
   const now = (): Instant => ({ now: clock.now(), monotonic: clock.monotonic() });
   const exposition = new Exposition(registry);
+  declareProcessMetrics(registry, 'metrics');
+  const health = new Health(registry);
   const { records } = declareMetrics(registry);
   const move = declareDeliveries(registry, exposition);
   const known = {
@@ -34,8 +38,9 @@ export async function startMetrics(config: MetricsConfig, deps: Deps): Promise<{
     about: 'Delivery latency, and the clock states of all nodes, as series.',
     links: OPERATIONS_LINKS,
   });
-  const app = new Koa().use(operations(exposition, () => isReady).routes()).use(landing);
-  const operate = app.callback();
+  const complaints = (): string[] => health.complaints;
+  const routes = operations(exposition, () => isReady, { complaints });
+  const operate = new Koa().use(routes.routes()).use(landing).callback();
   const http = await listen((request, response) => void operate(request, response), {
     port: config.metricsPort,
     host: config.listenHost,
@@ -45,7 +50,7 @@ export async function startMetrics(config: MetricsConfig, deps: Deps): Promise<{
   });
   life.onStop('metrics', () => http.close());
 
-  const broker = await connectBroker(config.broker, 'metrics', deps);
+  const broker = await connectBroker(config.broker, 'metrics', deps, health);
   await joinBus(broker, deps, { known, move, count: (outcome) => records.inc({ outcome }), now });
   life.onStop('readiness', () => (isReady = false));
   isReady = true;

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Msg } from '@nats-io/transport-node';
 import { jetStream, type NatsConnection } from '../shared/broker.js';
 import { bus } from '../shared/contract/bus.js';
@@ -20,6 +21,7 @@ import { BadMessage } from './untrusted.js';
 /** Several services share the latency records: each record moves the series of one of them. */
 const QUEUE_GROUP = 'ptp-metrics';
 const ASK_MS = 10_000;
+const ANSWER_MS = 5_000;
 const COMPARE_MS = 60_000;
 const COMPARE_AGAIN_MS = 5_000;
 const POLL_MS = 15_000;
@@ -98,13 +100,30 @@ export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader
 
   // Told once, however long it lasts.
   const trouble = (what: string) => (err: unknown, isFirst: boolean) => isFirst && log.warn({ err }, what);
+  // A broker whose disk is full may keep the connection and answer nothing any more: that is no silence of the others.
+  const hearNothing = (): void => {
+    nodes.askedSince = undefined;
+    scopes.heardSince = undefined;
+  };
+  hearNothing();
   const loops = [
-    repeat(clock, { everyMs: ASK_MS, onFailure: trouble('cannot ask the collectors') }, async () => {
-      presence.ask();
-      await broker.flush();
-      // Not before the broker has it: while it is away the question waits, and silence means nothing.
-      nodes.askedSince ??= clock.monotonic();
-    }),
+    repeat(
+      clock,
+      {
+        everyMs: ASK_MS,
+        onFailure(err, isFirst) {
+          hearNothing();
+          trouble('cannot ask the collectors')(err, isFirst);
+        },
+      },
+      async () => {
+        presence.ask();
+        await answered(broker);
+        // Not before the broker has it: while it is away the question waits, and silence means nothing.
+        nodes.askedSince ??= clock.monotonic();
+        scopes.heardSince ??= clock.monotonic();
+      },
+    ),
     repeat(
       clock,
       { everyMs: COMPARE_MS, againMs: COMPARE_AGAIN_MS, onFailure: trouble('cannot read the states') },
@@ -132,11 +151,20 @@ export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader
   life.onStop('questions', () => loops.forEach(({ stop }) => stop()));
   void (async () => {
     for await (const { type } of broker.status()) {
-      if (type === 'disconnect') nodes.askedSince = undefined;
+      if (type === 'disconnect') hearNothing();
       if (type === 'reconnect') loops.forEach(({ hurry }) => hurry());
     }
   })();
 }
+
+/** Everything sent is with the broker. Rejects when it does not say so in time. */
+const answered = (broker: NatsConnection): Promise<void> =>
+  Promise.race([
+    broker.flush(),
+    pause(ANSWER_MS, undefined, { ref: false }).then(() => {
+      throw new Error(`the broker has not answered for ${ANSWER_MS / 1_000} s`);
+    }),
+  ]);
 
 /** Reads one message and counts what became of it: garbage is passed over, and the first that is too much is told. */
 function counting({ count }: Reader, { log }: Deps): (what: string, read: () => boolean) => void {

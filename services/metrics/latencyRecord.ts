@@ -19,7 +19,8 @@ export const TRAFFIC = ['event', 'canary'] as const;
 export const STAGES = ['emit', 'parse', 'enqueue', 'publish', 'broker', 'queue', 'retry', 'post'] as const;
 export const HOPS = ['broker', 'receipt', 'post'] as const;
 export const QUALITIES = ['exact', 'derived', 'suspect'] as const;
-const PATHS = [...Object.values(bus.resources).map(({ path }) => path), bus.canary.path];
+/** Whose deliveries are measured. */
+export const PATHS = [...Object.values(bus.resources).map(({ path }) => path), bus.canary.path];
 
 /**
  * Reads a message of ptp.latency.<node>. Figures are taken as they are, also impossible ones (what is no number is

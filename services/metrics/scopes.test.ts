@@ -66,6 +66,17 @@ describe('the gateways of a scope', () => {
     expect(scopes.alive(19_001)[0]?.value).toBe(0);
   });
 
+  it('are not said to be none while the broker is not heard, nor soon after', () => {
+    const scopes = new Scopes({ forgetAfterMs: 60_000 });
+    scopes.heard(report(), 0);
+    scopes.heardSince = undefined;
+    expect(scopes.alive(10_000)[0]?.value).toBe(1);
+    expect(scopes.alive(20_000)).toEqual([]);
+    scopes.heardSince = 20_000;
+    expect(scopes.alive(35_000)).toEqual([]);
+    expect(scopes.reading(35_001)[0]?.value).toBe(0);
+  });
+
   it('are bounded in number, and so are scopes: one that nobody serves leaves first', () => {
     const scopes = new Scopes({ forgetAfterMs: 60_000 });
     for (let i = 0; i < 64; i += 1) expect(scopes.heard(report({ gateway: `g${i}` }), 0)).toBe(true);

@@ -55,6 +55,11 @@ interface Scope {
 export class Scopes {
   readonly #forgetAfterMs: number;
   readonly #scopes = new Map<string, Scope>();
+  /**
+   * Since when the broker has been heard without a break, monotonic; undefined while it is not. Until then silence means
+   * nothing: a scope without gateways is not shown as such.
+   */
+  heardSince: number | undefined = -Infinity;
 
   constructor({ forgetAfterMs }: { forgetAfterMs: number }) {
     this.#forgetAfterMs = forgetAfterMs;
@@ -101,7 +106,10 @@ export class Scopes {
   }
 
   #counts(at: number, isCounted: (report: GatewayReport) => boolean): Sample[] {
-    return this.#living(at).map(({ labels, reports }) => ({ labels, value: reports.filter(isCounted).length }));
+    const isSilenceTold = this.heardSince !== undefined && at - this.heardSince > ALIVE_MS;
+    return this.#living(at)
+      .filter(({ reports }) => reports.length > 0 || isSilenceTold)
+      .map(({ labels, reports }) => ({ labels, value: reports.filter(isCounted).length }));
   }
 
   #figures(at: number, figure: (reports: GatewayReport[]) => number): Sample[] {

@@ -1,6 +1,9 @@
 import { Counter, type Registry } from 'prom-client';
+import { bus } from '../shared/contract/bus.js';
+import { fromZero } from '../shared/instruments.js';
+import { DELIVERY_OUTCOMES } from '../shared/messages.js';
 import { WeightedHistogram } from './histogram.js';
-import { HOPS, STAGES } from './latencyRecord.js';
+import { HOPS, PATHS, STAGES } from './latencyRecord.js';
 import type { Maintenance } from './maintenance.js';
 import type { Instant, Nodes } from './nodes.js';
 import type { Move } from './record.js';
@@ -20,9 +23,7 @@ export function declareDeliveries(registry: Registry, exposition: Exposition): (
   };
   const counter = (name: string, help: string, label?: string, values: readonly string[] = []): Counter => {
     const made = new Counter({ name, help, labelNames: label === undefined ? [] : [label], registers: [registry] });
-    // What has never happened is 0, so that the first time is an increase.
-    if (label !== undefined) for (const value of values) made.inc({ [label]: value }, 0);
-    return made;
+    return label === undefined ? made : fromZero(made, label, values);
   };
 
   const observed = {
@@ -40,12 +41,17 @@ export function declareDeliveries(registry: Registry, exposition: Exposition): (
       'From one process to another, canaries included; suspect: the clocks contradict the round trip, which is given instead.',
     ),
   };
+  for (const resource of PATHS) {
+    const labels = { resource, traffic: resource === bus.canary.path ? 'canary' : 'event' };
+    observed.delivery.expect(labels);
+    observed.floor.expect(labels);
+  }
   const counts = {
     deliveries: counter(
       'ptp_event_deliveries_total',
       'Deliveries of events that came to an end, by outcome; retried: delivered, but not with the first attempt.',
       'outcome',
-      ['delivered', 'retried', 'dead_letter', 'too_old'],
+      DELIVERY_OUTCOMES,
     ),
     unconfirmed: counter(
       'ptp_event_unconfirmed_total',

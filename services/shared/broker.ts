@@ -2,6 +2,7 @@ import { jetstreamManager, type JetStreamClient, type JetStreamManager } from '@
 import { connect, credsAuthenticator, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { Doublings } from './doublings.js';
 import type { Env } from './env.js';
+import type { Health } from './health.js';
 import { CannotStart, type Deps } from './service.js';
 
 export type { NatsConnection };
@@ -55,10 +56,20 @@ export function readBrokerSettings(env: Env): BrokerSettings {
   return settings;
 }
 
-/** Waits for the broker for as long as it takes, and says so; afterwards the connection mends itself for ever. */
-export async function connectBroker(settings: BrokerSettings, name: string, deps: Deps): Promise<NatsConnection> {
+/**
+ * Waits for the broker for as long as it takes, and says so; afterwards the connection mends itself for ever. `health` is
+ * told as long as the broker is away.
+ */
+export async function connectBroker(
+  settings: BrokerSettings,
+  name: string,
+  deps: Deps,
+  health: Health,
+): Promise<NatsConnection> {
   const { log, life, fail } = deps;
   const where = settings.servers.join(', ');
+  const connection = { isUp: false };
+  health.watch('broker_away', () => (connection.isUp ? undefined : `the broker at ${where} is away`));
   log.info({ broker: where }, 'connecting to the broker');
   const waits = new Doublings();
   const waiting = setInterval(
@@ -75,7 +86,8 @@ export async function connectBroker(settings: BrokerSettings, name: string, deps
   }
   // While the server is away drain() rejects and the client keeps reconnecting, so fall back to close().
   life.onStop('broker', () => broker.drain().catch(() => broker.close()));
-  void watchConnection(broker, log);
+  connection.isUp = true;
+  void watchConnection(broker, connection, log);
   void broker.closed().then((err) => {
     if (!life.isStopping) fail(err ?? new Error('the connection to the broker was closed'));
   });
@@ -118,12 +130,16 @@ function connectionOptions(settings: BrokerSettings, name: string): NodeConnecti
   };
 }
 
-async function watchConnection(broker: NatsConnection, log: Deps['log']): Promise<void> {
+async function watchConnection(broker: NatsConnection, connection: { isUp: boolean }, log: Deps['log']): Promise<void> {
   const errors = new Doublings();
   for await (const status of broker.status()) {
-    if (status.type === 'disconnect') log.warn({ broker: status.server }, 'broker away');
-    else if (status.type === 'reconnect') log.info({ broker: status.server }, 'broker back');
-    else if (status.type === 'error') {
+    if (status.type === 'disconnect') {
+      connection.isUp = false;
+      log.warn({ broker: status.server }, 'broker away');
+    } else if (status.type === 'reconnect') {
+      connection.isUp = true;
+      log.info({ broker: status.server }, 'broker back');
+    } else if (status.type === 'error') {
       const { error } = status;
       // A right that is missing is missed with every message.
       errors.tell((times) => log.warn({ err: error, times }, 'broker error'), error.message);

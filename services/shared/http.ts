@@ -166,15 +166,19 @@ export interface Scraped {
   metrics: () => Promise<string>;
 }
 
-/** `/livez` and `/readyz`: whoever asks whether a process serves is answered. */
-export function probes(isReady: () => boolean): Router {
+/**
+ * `/livez` and `/readyz`: whoever asks whether a process serves is answered.
+ * @param complaints why the service cannot do its work now; told whether or not it is ready
+ */
+export function probes(isReady: () => boolean, complaints: () => readonly string[] = () => []): Router {
   const router = new Router();
   router.get('/livez', (ctx) => {
     ctx.body = 'OK';
   });
   router.get('/readyz', (ctx) => {
-    ctx.status = isReady() ? 200 : 503;
-    ctx.body = isReady() ? 'OK' : 'not ready';
+    const answer = isReady() ? 'OK' : 'not ready';
+    ctx.status = answer === 'OK' ? 200 : 503;
+    ctx.body = [answer, ...complaints()].join('\n');
   });
   return router;
 }
@@ -183,13 +187,21 @@ export function probes(isReady: () => boolean): Router {
 export const exposition =
   (registry: Scraped): Middleware =>
   async (ctx) => {
-    ctx.type = registry.contentType;
+    // A browser shows plain text, and would save the types of Prometheus as a file. Some labels hold words of others.
+    const isBrowser = ctx.get('accept').includes('text/html');
+    ctx.type = isBrowser ? 'text/plain; charset=utf-8' : registry.contentType;
+    ctx.set('x-content-type-options', 'nosniff');
+    ctx.vary('accept');
     ctx.body = await registry.metrics();
   };
 
 /** `/metrics`, `/livez` and `/readyz`, which every service has. */
-export function operations(registry: Scraped, isReady: () => boolean): Router {
-  const router = probes(isReady);
+export function operations(
+  registry: Scraped,
+  isReady: () => boolean,
+  { complaints }: { complaints?: () => readonly string[] } = {},
+): Router {
+  const router = probes(isReady, complaints);
   router.get('/metrics', exposition(registry));
   return router;
 }

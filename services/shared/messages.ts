@@ -50,7 +50,9 @@ type Figures<T> = {
   [K in keyof T]: T[K] extends number | 'NaN' | 'Infinity' | '-Infinity' | undefined ? number : T[K];
 };
 
-export type DeliveryOutcome = 'delivered' | 'retried' | 'dead_letter' | 'too_old';
+/** How a delivery came to its end: the words in receipts, spans and series alike. */
+export const DELIVERY_OUTCOMES = ['delivered', 'retried', 'dead_letter', 'too_old'] as const;
+export type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number];
 export type TailReceipt = Figures<Present<TailReceiptJson>>;
 export type DeliveryReceipt = Figures<Present<Omit<DeliveryReceiptJson, 'queueMs' | 'outcome'>>> & {
   outcome: DeliveryOutcome;

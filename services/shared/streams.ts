@@ -14,6 +14,7 @@ import { Doublings } from './doublings.js';
 import type { Env } from './env.js';
 import { MAX_EVENT_BYTES } from './event.js';
 import type { Logger } from './log.js';
+import { noRoomFor } from './noRoom.js';
 
 const HOUR_MS = 3_600_000;
 const MiB = 1024 * 1024;
@@ -52,9 +53,12 @@ export function readStreamSettings(env: Env): StreamSettings {
 /** Every stream is tried again and again, and looked after every minute. */
 const troubles = new Doublings();
 
-type Wanted = Partial<StreamConfig> & { name: string };
+type Wanted = Partial<StreamConfig> & Pick<StreamConfig, 'name' | 'storage' | 'max_bytes'>;
 
-/** What the streams and buckets must be like: the log, the dead letters, the canaries, the buckets. */
+/**
+ * What the streams and buckets must be like: the buckets, the dead letters, the canaries, and the log. The log comes last:
+ * its size is a setting, so when there is no room for all, a smaller one helps.
+ */
 export function wantedStreams({ replicas, eventsMaxBytes }: StreamSettings): Wanted[] {
   const events: Wanted = {
     name: bus.streams.events,
@@ -107,26 +111,30 @@ export function wantedStreams({ replicas, eventsMaxBytes }: StreamSettings): Wan
     allow_rollup_hdrs: false,
     num_replicas: replicas,
   });
-  return [events, deadLetters, canary, ...Object.values(bus.buckets).map(bucket)];
+  return [...Object.values(bus.buckets).map(bucket), deadLetters, canary, events];
 }
 
 /**
  * Makes the streams and buckets that do not exist yet. Existing ones are never changed; settings that differ are
  * reported. Without the right to make them, it says so and leaves them to a service that has it. While JetStream
- * does not answer it tries again, until `signal` is aborted.
+ * does not answer it tries again, until `signal` is aborted. Throws CannotStart where the broker or the account is too
+ * small for them: asking again would be answered the same.
  */
 export async function ensureStreams(
   jsm: JetStreamManager,
   settings: StreamSettings,
   { log, signal }: { log: Logger; signal?: AbortSignal },
 ): Promise<void> {
-  for (const wanted of wantedStreams(settings)) {
+  const all = wantedStreams(settings);
+  for (const wanted of all) {
     while (!signal?.aborted) {
       try {
         const existing = await makeIfMissing(jsm, wanted, log);
         if (existing !== undefined) reportDiffering(existing, wanted, log);
         break;
       } catch (err) {
+        const noRoom = await noRoomFor(wanted, all, err, jsm);
+        if (noRoom) throw noRoom;
         troubles.tell(
           (times) => log.warn({ err, stream: wanted.name, times }, 'stream not ready, trying again'),
           wanted.name,

@@ -1,4 +1,5 @@
 import { listen } from '../shared/http.js';
+import { declareProcessMetrics } from '../shared/processMetrics.js';
 import type { Deps } from '../shared/service.js';
 import type { TracingConfig } from './config.js';
 import { TraceMemory } from './core/memory.js';
@@ -16,6 +17,7 @@ export async function startTracing(
   deps: Deps,
 ): Promise<{ otlpPort: number; queryPort: number }> {
   const { log, life, registry, clock } = deps;
+  declareProcessMetrics(registry, 'tracing');
   const metrics = declareMetrics(registry);
   const memory = new TraceMemory(config.memory);
 

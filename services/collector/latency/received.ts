@@ -1,5 +1,5 @@
 import { bus } from '../../shared/contract/bus.js';
-import type { DeliveryOutcome, DeliveryReceipt, TailReceipt } from '../../shared/messages.js';
+import { DELIVERY_OUTCOMES, type DeliveryReceipt, type TailReceipt } from '../../shared/messages.js';
 
 /** What one event of a node is about, as its subject says. */
 export interface Topic {
@@ -26,7 +26,7 @@ const MAX_COUNT = 1_000_000;
 /** Year 5138: whatever the wall clocks show. */
 const MAX_TIME_MS = 1e14;
 const ID = /^[\x21-\x7e]{1,128}$/;
-const OUTCOMES: ReadonlySet<unknown> = new Set<DeliveryOutcome>(['delivered', 'retried', 'dead_letter', 'too_old']);
+const OUTCOMES: ReadonlySet<unknown> = new Set(DELIVERY_OUTCOMES);
 const TOPICS = new Map<string, Topic>(
   Object.values(bus.resources).map(({ path }) => [
     `${bus.subjects.events}.*${path.replaceAll('/', '.')}`,

@@ -8,6 +8,7 @@ import { Doublings } from '../../shared/doublings.js';
 import type { Logger } from '../../shared/log.js';
 import type { GatewayReport } from '../../shared/messages.js';
 import { eventSubject } from '../../shared/subjects.js';
+import { outcomeOf } from '../measuring/journeys.js';
 import type { Measuring } from '../measuring/open.js';
 import type { GatewayMetrics } from '../metrics.js';
 import type { States } from '../states.js';
@@ -243,12 +244,12 @@ export class Engine {
     const { event, logged } = item;
     measuring.journeys.ended(record, item, end);
     metrics.cne.ended(event.source, end);
-    metrics.deliveries.inc({ outcome: end.kind === 'delivered' && end.attempts > 1 ? 'retried' : end.kind });
+    metrics.deliveries.inc({ outcome: outcomeOf(end) });
     if (end.kind === 'delivered' && logged !== undefined) {
       metrics.deliverySeconds.observe(Math.max(0, clock.now() - logged.storedAtMs) / 1_000);
     }
     if (end.kind === 'delivered' && typeof end.missed === 'number') metrics.missed.inc(end.missed);
-    if (end.kind === 'too old') {
+    if (end.kind === 'too_old') {
       this.#tooOld.tell(
         (times) => log.warn({ subscription: record.id, event: event.id, times }, 'too old, given up for a newer one'),
         record.id,

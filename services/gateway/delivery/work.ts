@@ -15,7 +15,7 @@ const HELD_WHILE_FAILING = 8;
 
 /** How a delivery came to its end. */
 export type Ending =
-  { kind: 'delivered'; attempts: number; missed: number | 'unknown' } | { kind: 'dead letter' } | { kind: 'too old' };
+  { kind: 'delivered'; attempts: number; missed: number | 'unknown' } | { kind: 'dead_letter' } | { kind: 'too_old' };
 
 /** When it worked last, and since when it does not, for the log. */
 const timesOf = ({ lastSuccessMs, lastError }: DeliveryStatus): { lastSuccess?: string; failingSince?: string } => ({
@@ -283,7 +283,7 @@ export class Work implements Halt {
             lane.miss(1);
             this.#served.status.failed(outcome.reason, clock.now());
             this.#served.status.tooOld += 1;
-            this.#serving.onEnd(this.record, item, { kind: 'too old' });
+            this.#serving.onEnd(this.record, item, { kind: 'too_old' });
             return true;
           }
           this.#change(lane, () => lane.park());
@@ -335,7 +335,7 @@ export class Work implements Halt {
     status.tell('dead letter', clock, (times) =>
       this.log.warn({ event: item.event.id, reason, times }, 'refused for good, kept as a dead letter'),
     );
-    this.#serving.onEnd(this.record, item, { kind: 'dead letter' });
+    this.#serving.onEnd(this.record, item, { kind: 'dead_letter' });
     return true;
   }
 

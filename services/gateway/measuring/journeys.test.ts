@@ -62,8 +62,8 @@ describe('the journey of an event', () => {
   });
 
   it.each([
-    [{ kind: 'too old' } as const, 'too_old'],
-    [{ kind: 'dead letter' } as const, 'dead_letter'],
+    [{ kind: 'too_old' } as const, 'too_old'],
+    [{ kind: 'dead_letter' } as const, 'dead_letter'],
   ])('that ends as %p says so, without a time in the queue when the tail has not read it', (end, outcome) => {
     const { clock, told, journeys, fromLog } = start();
     const item = { event, logged: fromLog };

@@ -99,7 +99,6 @@ export class Journeys {
 
 /** The word for it in receipts, spans and metrics. */
 export function outcomeOf(end: Ending): DeliveryOutcome {
-  if (end.kind === 'dead letter') return 'dead_letter';
-  if (end.kind === 'too old') return 'too_old';
+  if (end.kind !== 'delivered') return end.kind;
   return end.attempts > 1 ? 'retried' : 'delivered';
 }

@@ -23,6 +23,8 @@ export interface ApiDeps extends SubscriptionRoutesDeps, SubscriptionStatusDeps,
   registry: Registry;
   cne: CneMetrics;
   isReady: () => boolean;
+  /** Why the gateway cannot do all of its work now, although it serves. */
+  complaints: () => readonly string[];
   access: Access;
   rate: RequestRate;
 }
@@ -71,8 +73,8 @@ export function createApi(deps: ApiDeps): RequestListener {
 }
 
 /** All that is answered to whoever asks: whether we live, and the contract. */
-function openRoutes({ isReady, rate }: ApiDeps): Router[] {
-  const root = probes(isReady);
+function openRoutes({ isReady, complaints, rate }: ApiDeps): Router[] {
+  const root = probes(isReady, complaints);
   const v1 = new Router({ prefix: API_BASE });
   for (const router of [root, v1]) {
     router.get('/health', (ctx) => {
