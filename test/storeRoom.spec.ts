@@ -43,7 +43,7 @@ const ensure = (eventsMaxBytes: number, replicas = 1): Promise<string> =>
 
 describe('streams for which the broker has no room', () => {
   it('are refused with stream, bytes wanted and the settings, by a server whose file store is small', async () => {
-    await start('jetstream { max_file_store: 400M }');
+    await start('jetstream { max_file_store: 420M }');
     const message = await ensure(128 * MiB);
     expect(message).toContain('stream PTP_EVENTS');
     expect(message).toContain(`it wants ${128 * MiB} bytes`);
@@ -53,7 +53,7 @@ describe('streams for which the broker has no room', () => {
   });
 
   it('fit with a smaller event log afterwards', async () => {
-    await start('jetstream { max_file_store: 400M }');
+    await start('jetstream { max_file_store: 420M }');
     expect(await ensure(128 * MiB)).not.toBe('made');
     expect(await ensure(16 * MiB)).toBe('made');
     const names = wantedStreams({ replicas: 1, eventsMaxBytes: MiB }).map(({ name }) => name);
@@ -83,7 +83,7 @@ describe('streams for which the broker has no room', () => {
   });
 
   it('are no matter where they are there already', async () => {
-    await start('jetstream { max_file_store: 400M }');
+    await start('jetstream { max_file_store: 420M }');
     expect(await ensure(16 * MiB)).toBe('made');
     await jsm.streams.add({ name: 'GREEDY', subjects: ['greedy'], storage: StorageType.File, max_bytes: 32 * MiB });
     expect(await ensure(128 * MiB)).toBe('made');
@@ -92,7 +92,7 @@ describe('streams for which the broker has no room', () => {
 
 describe('a service', () => {
   it.each(['collector', 'gateway'])('(%s) does not start without room for its streams, and says why', async (name) => {
-    await start('jetstream { max_file_store: 400M }');
+    await start('jetstream { max_file_store: 420M }');
     const files = new NodeFiles();
     const vars = { ...collectorVars(broker.url, files), API_PORT: '0', EVENTS_MAX_BYTES: String(256 * MiB) };
     const { code, stderr } = await runToItsEnd(name, vars);
