@@ -50,6 +50,7 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
   const agent = endpointAgent(config.endpointPolicy, CONNECTIONS_PER_ORIGIN, {
     onOpened: () => metrics.connectionsOpened.inc(),
     onReused: () => metrics.connectionsReused.inc(),
+    onUnanswered: (why) => metrics.unanswered.inc({ why }),
   });
   life.onStop('endpoint connections', () => agent.destroy());
 
