@@ -16,6 +16,7 @@ import { CONNECTIONS_PER_ORIGIN } from './delivery/originSlots.js';
 import { Poster } from './delivery/post.js';
 import { endpointAgent } from './endpoints/agent.js';
 import { checkEndpoint } from './endpoints/check.js';
+import { checkedFor } from './endpoints/checkedFor.js';
 import { EndpointChecks } from './endpoints/checks.js';
 import { openMeasuring } from './measuring/open.js';
 import { startReports } from './measuring/report.js';
@@ -65,7 +66,8 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     subscriptions: () => whenLoaded().subscriptions,
     currentState: async (node, path) => whenLoaded().states.current(node, path),
     deadLetters: async (id) => whenLoaded().deadLetters.list(id),
-    checkEndpoint: (endpoint, caller) => checks.run(caller, () => checkEndpoint(agent, endpoint)),
+    checkEndpoint: (url, caller) =>
+      checks.run(caller.owner, () => checkedFor(caller, url, () => checkEndpoint(agent, url), log)),
     rate: new RequestRate(config.requestsPerSecond),
     publishers: () => whenLoaded().publishers,
     publisherApi: config.publisherApi,
