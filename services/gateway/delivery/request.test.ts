@@ -74,6 +74,7 @@ describe('one POST, whatever the other side does', () => {
       'settled',
       204,
     ],
+    ['says 100 Continue when it has answered', (s) => s.write(`${OK}${CONTINUE}`), 'settled', 204],
     [
       'says 102 first and refuses then',
       (s) => s.write('HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n'),
