@@ -4,11 +4,10 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Agent } from 'undici';
 import type { Item } from '../services/gateway/delivery/lane.js';
 import type { Outcome } from '../services/gateway/delivery/outcome.js';
 import { Poster } from '../services/gateway/delivery/post.js';
-import { endpointAgent } from '../services/gateway/endpoints/agent.js';
+import { endpointAgent, type EndpointAgent } from '../services/gateway/endpoints/agent.js';
 import type { SubscriptionRecord } from '../services/gateway/subscriptions/record.js';
 import { bus } from '../services/shared/contract/bus.js';
 import { makeEvent, newTraceparent } from '../services/shared/event.js';
@@ -32,7 +31,7 @@ const item: Item = {
 };
 
 let clock: FakeClock;
-let agent: Agent;
+let agent: EndpointAgent;
 
 beforeEach(() => {
   clock = new FakeClock();

@@ -20,6 +20,7 @@ import { CONNECTIONS_PER_ORIGIN } from './delivery/originSlots.js';
 import { Poster } from './delivery/post.js';
 import { endpointAgent } from './endpoints/agent.js';
 import { checkEndpoint } from './endpoints/check.js';
+import { checkedFor } from './endpoints/checkedFor.js';
 import { EndpointChecks } from './endpoints/checks.js';
 import { openMeasuring } from './measuring/open.js';
 import { startReports } from './measuring/report.js';
@@ -59,6 +60,7 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
   const agent = endpointAgent(config.endpointPolicy, CONNECTIONS_PER_ORIGIN, {
     onOpened: () => metrics.connectionsOpened.inc(),
     onReused: () => metrics.connectionsReused.inc(),
+    onUnanswered: (why) => metrics.unanswered.inc({ why }),
   });
   life.onStop('endpoint connections', () => agent.destroy());
 
@@ -76,7 +78,8 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     startedAt: clock.now(),
     currentState: async (node, path) => whenLoaded().states.current(node, path),
     deadLetters: async (id) => whenLoaded().deadLetters.list(id),
-    checkEndpoint: (endpoint, caller) => checks.run(caller, () => checkEndpoint(agent, endpoint)),
+    checkEndpoint: (url, caller) =>
+      checks.run(caller.owner, () => checkedFor(caller, url, () => checkEndpoint(agent, url), log)),
     rate: new RequestRate(config.requestsPerSecond),
     publishers: () => whenLoaded().publishers,
     publisherApi: config.publisherApi,

@@ -24,7 +24,7 @@ export const about = {
 /** Throws ConfigError that names every mistake. */
 export function readConfig(vars: NodeJS.ProcessEnv, env = new Env(vars)) {
   const scope = env.text('GATEWAY_SCOPE', {
-    what: 'subscriptions belong to a scope; one gateway serves it',
+    what: 'subscriptions belong to a scope; one gateway serves it, and ends when another one takes it',
     unit: 'letters, digits, - and _',
     fallback: 'cluster',
   });

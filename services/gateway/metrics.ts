@@ -40,6 +40,12 @@ export const declareMetrics = (registry: Registry) => ({
     help: 'Requests to endpoints, events and checks, that took a connection which was open already.',
     registers: [registry],
   }),
+  unanswered: new Counter({
+    name: 'ptp_gateway_requests_unanswered_total',
+    help: 'Requests to endpoints, events and checks, without an answer that can be read, by why; malformed: it is no HTTP.',
+    labelNames: ['why'] as const,
+    registers: [registry],
+  }),
   cursorSaves: new Counter({
     name: 'ptp_gateway_cursor_saves_total',
     help: 'Times the cursor was saved.',

@@ -1,5 +1,5 @@
-import type { Dispatcher } from 'undici';
 import type { Clock } from '../../shared/clock.js';
+import type { EndpointAgent } from '../endpoints/agent.js';
 import { signature } from '../endpoints/sign.js';
 import type { DataVersion, SubscriptionRecord } from '../subscriptions/record.js';
 import { Bodies } from './body.js';
@@ -17,7 +17,7 @@ const TOTAL_MS = 10_000;
 
 /** Posts events to endpoints, so many at a time to each origin. */
 export class Poster {
-  readonly #agent: Dispatcher;
+  readonly #agent: EndpointAgent;
   readonly #defaultNames: DataVersion;
   readonly #clock: Clock;
   readonly #origins = new Map<string, { slots: OriginSlots; users: number }>();
@@ -27,7 +27,7 @@ export class Poster {
   readonly #bodies = new Bodies();
   readonly #limit: TimeLimit;
 
-  constructor(agent: Dispatcher, defaultNames: DataVersion, clock: Clock) {
+  constructor(agent: EndpointAgent, defaultNames: DataVersion, clock: Clock) {
     this.#limit = new TimeLimit(TOTAL_MS, clock);
     this.#clock = clock;
     this.#agent = agent;

@@ -1,6 +1,8 @@
 import { errors, type Dispatcher } from 'undici';
 import type { Clock } from '../../shared/clock.js';
-import { errorReason } from '../endpoints/agent.js';
+import type { EndpointAgent } from '../endpoints/agent.js';
+import { wasClosedIdle } from '../endpoints/connection.js';
+import { failureOf } from '../endpoints/failure.js';
 import { outcomeOf, type Outcome } from './outcome.js';
 
 /** Of an answer's body; what it says is nobody's business here. */
@@ -21,23 +23,32 @@ export interface AttemptWatch {
 export class Request implements Dispatcher.DispatchHandler {
   readonly #clock: Pick<Clock, 'now'>;
   readonly #watch: Pick<AttemptWatch, 'ended'>;
-  readonly #onEnd: (outcome: Outcome) => void;
+  readonly #onEnd: (outcome: Outcome, cause?: unknown) => void;
+  #agent: EndpointAgent | undefined;
+  #options: Dispatcher.DispatchOptions | undefined;
+  #isSentAgain = false;
   #controller: Dispatcher.DispatchController | undefined;
   /** What it comes to unless the answer says something else. */
   #outcome: Outcome | undefined;
   #isEnded = false;
   #bytes = 0;
 
-  /** @param onEnd called once, with what became of it */
-  constructor(clock: Pick<Clock, 'now'>, watch: Pick<AttemptWatch, 'ended'>, onEnd: (outcome: Outcome) => void) {
+  /** @param onEnd called once, with what became of it, and the error that it is due to */
+  constructor(
+    clock: Pick<Clock, 'now'>,
+    watch: Pick<AttemptWatch, 'ended'>,
+    onEnd: (outcome: Outcome, cause?: unknown) => void,
+  ) {
     this.#clock = clock;
     this.#watch = watch;
     this.#onEnd = onEnd;
   }
 
-  send(dispatcher: Dispatcher, options: Dispatcher.DispatchOptions): void {
+  send(agent: EndpointAgent, options: Dispatcher.DispatchOptions): void {
+    this.#agent = agent;
+    this.#options = options;
     try {
-      dispatcher.dispatch(options, this);
+      agent.dispatch(options, this);
     } catch (err) {
       this.#fail(err);
     }
@@ -55,21 +66,39 @@ export class Request implements Dispatcher.DispatchHandler {
 
   // The status decides; a body that breaks off, is too long or never ends is nobody's business.
   #cut(outcome: Outcome, why: 'timeout' | 'stopped'): void {
-    if (this.#outcome === undefined) this.#watch.ended(why);
+    if (this.#outcome === undefined) {
+      this.#watch.ended(why);
+      if (why === 'timeout') this.#agent?.unanswered(why);
+    }
     this.#outcome ??= outcome;
     if (this.#controller) this.#controller.abort(new errors.RequestAbortedError());
     else this.#end(this.#outcome);
   }
 
   #fail(err: unknown): void {
-    if (this.#outcome === undefined) this.#watch.ended('connection');
-    this.#end(this.#outcome ?? { kind: 'failed', reason: errorReason(err) });
+    if (this.#outcome !== undefined) return this.#end(this.#outcome);
+    if (!this.#isSentAgain && wasClosedIdle(err)) return this.#sendAgain();
+    const { why, reason } = failureOf(err);
+    this.#watch.ended('connection');
+    this.#agent?.unanswered(why);
+    this.#end({ kind: 'failed', reason }, err);
   }
 
-  #end(outcome: Outcome): void {
+  /** Once, and on a connection that cannot have been idle. */
+  #sendAgain(): void {
+    this.#isSentAgain = true;
+    this.#controller = undefined;
+    try {
+      if (this.#options) this.#agent?.dispatchFresh(this.#options, this);
+    } catch (err) {
+      this.#fail(err);
+    }
+  }
+
+  #end(outcome: Outcome, cause?: unknown): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#onEnd(outcome);
+    this.#onEnd(outcome, cause);
   }
 
   // --- called by undici
@@ -85,8 +114,7 @@ export class Request implements Dispatcher.DispatchHandler {
     statusCode: number,
     headers: Record<string, string | string[] | undefined>,
   ): void {
-    // Of 100 Continue and its like the answer itself follows.
-    if (statusCode < 200 || this.#outcome !== undefined) return;
+    if (this.#outcome !== undefined) return;
     this.#watch.ended(statusCode);
     this.#outcome = outcomeOf(statusCode, headers['retry-after'], this.#clock.now());
   }

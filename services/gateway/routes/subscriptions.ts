@@ -27,7 +27,7 @@ export interface SubscriptionRoutesDeps {
   /** Throws Unavailable until they are loaded. */
   subscriptions: () => Subscriptions;
   /** Throws EndpointCheckFailed, EndpointRefused, TooMany. */
-  checkEndpoint: (endpoint: URL, caller: string) => Promise<void>;
+  checkEndpoint: (endpoint: URL, caller: Caller) => Promise<void>;
   /** What an endpoint refused for good; rejects while the broker is away. */
   deadLetters: (id: string) => Promise<DeadLetter[]>;
   policy: EndpointPolicy;
@@ -61,7 +61,7 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): Router {
     const { request, isV2Names } = readRequest(await readJsonObject(ctx), callerOf(ctx), deps);
     const known = subscriptions();
     known.check(request);
-    await deps.checkEndpoint(request.endpoint, request.caller.owner);
+    await deps.checkEndpoint(request.endpoint, request.caller);
     // A client that has hung up meanwhile does not know of the subscription and would not delete it.
     if (ctx.req.socket.destroyed) return;
     const record = await known.create(request);
