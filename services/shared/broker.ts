@@ -1,9 +1,12 @@
 import { jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, credsAuthenticator, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import type { Env } from './env.js';
+import { readHeadersWithCare } from './headers.js';
 import { CannotStart, type Deps } from './service.js';
 
 export type { NatsConnection };
+
+readHeadersWithCare();
 
 /** How to reach the broker: `NATS_URL` (several with commas), one kind of credentials, TLS. */
 export interface BrokerSettings {
