@@ -32,6 +32,7 @@ import { findIdKey } from './subscriptions/idKey.js';
 import { HOW_TO_SET, SecretKeys } from './subscriptions/secretKeys.js';
 import { SubscriptionStore, type StoredSubscriptions } from './subscriptions/store.js';
 import { Subscriptions, Unavailable } from './subscriptions/subscriptions.js';
+import { Unreadable } from './unreadable.js';
 import { startUpkeep } from './upkeep.js';
 
 const RETRY_MS = 500;
@@ -120,14 +121,19 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, health, metric
   const { js, jsm } = await jetStream(broker);
   const kvm = new Kvm(js);
   const open = (name: string): Promise<KV> => kvm.open(name, { allow_direct: true });
+  const unreadable = new Unreadable(log, (what) => {
+    metrics.unreadable.inc({ what });
+    if (what === 'event') metrics.badMessages.inc();
+  });
   const store = new SubscriptionStore(await open(bus.buckets.subscriptions), {
     jsm,
     scope: config.scope,
     secrets: new SecretKeys(config.secretKeys),
+    unreadable,
   });
   const cursors = await open(bus.buckets.cursors);
-  const states = new States(broker, await open(bus.buckets.states));
-  const deadLetters = new DeadLetters(js, jsm);
+  const states = new States(broker, await open(bus.buckets.states), { unreadable, now: () => clock.now() });
+  const deadLetters = new DeadLetters(js, jsm, unreadable);
   const measuring = await openMeasuring(config, deps, { broker, metrics });
   const engine = new Engine({
     broker,
@@ -141,6 +147,7 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, health, metric
     poster,
     metrics,
     measuring,
+    unreadable,
     clock,
     log,
     onGone: (id) => void subscriptions.disable(id),
@@ -149,10 +156,11 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, health, metric
 
   const { stored, place, idKey } = await untilItWorks(deps, async () => {
     await ensureStreams(jsm, config.streams, { log });
+    const loaded = await store.load();
     return {
       idKey: await findIdKey(cursors, config.scope),
-      stored: await store.load(),
-      place: await engine.findPlace(),
+      stored: loaded,
+      place: await engine.findPlace(loaded.records),
     };
   });
   tellOfSecrets(stored, log);
@@ -185,7 +193,7 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, health, metric
     () => subscriptions.size,
     () => clock.now(),
   );
-  const publishers = await openPublishers(broker, config.scope, clock);
+  const publishers = await openPublishers(broker, config.scope, { clock, unreadable });
   metrics.cne.subscriptions(() => subscriptions.size);
   metrics.cne.publishers(() => publishers.count());
   metrics.cne.senders(() => engine.deliverer.all());

@@ -3,9 +3,12 @@ import { connect, credsAuthenticator, type NatsConnection, type NodeConnectionOp
 import { Doublings } from './doublings.js';
 import type { Env } from './env.js';
 import type { Health } from './health.js';
+import { readHeadersWithCare } from './headers.js';
 import { CannotStart, type Deps } from './service.js';
 
 export type { NatsConnection };
+
+readHeadersWithCare();
 
 /** How to reach the broker: `NATS_URL` (several with commas), one kind of credentials, TLS. */
 export interface BrokerSettings {

@@ -1,4 +1,5 @@
 import type { EventDataJson, ValueJson } from './contract/ptp/v1/event_pb.js';
+import type { PublisherRecordJson, SubscriptionRecordJson, ResourceFilterJson } from './contract/ptp/v1/gateway_pb.js';
 import type {
   ClockJson,
   CurrentStateJson,
@@ -8,6 +9,7 @@ import type {
   PortStateJson,
   ResourceStateJson,
 } from './contract/ptp/v1/state_pb.js';
+import type { DeadLetter } from './contract/rest-v1.js';
 import type {
   DeliveryReceiptJson,
   GatewayReportJson,
@@ -82,3 +84,38 @@ export type LatencyRecord = Present<
 };
 export type GatewayReport = Figures<Present<Omit<GatewayReportJson, 'isLeaving'>>> & { isLeaving?: boolean };
 export type StageTimes = Figures<Present<Omit<StageTimesJson, 'emitMs'>>> & { emitMs?: number };
+
+/** Names of the members in `data.values`: new ones, old ones, or both sets in every value. */
+export type DataVersion = '1.0' | 'v1' | 'both';
+export type ResourceFilter = Present<ResourceFilterJson>;
+export type SubscriptionRecord = Figures<
+  Omit<Present<SubscriptionRecordJson, 'dataVersion' | 'secret' | 'disabledAt'>, 'dataVersion' | 'filter'>
+> & { dataVersion?: DataVersion; filter: ResourceFilter };
+export type PublisherRecord = Present<PublisherRecordJson, 'endpointUri'>;
+/** `open`: event subject → first stream sequence that may be unsettled. */
+export type SubscriptionCursor = [hi: number, open: Record<string, number>, owesStates?: boolean];
+export interface Cursor {
+  epoch: string;
+  n: number;
+  stream: string;
+  tail: number;
+  subs: Record<string, SubscriptionCursor>;
+  owed?: boolean;
+  repeated?: Record<string, number>;
+}
+
+/** The messages that are read back from the bus, by their names in proto/ptp/v1. */
+export interface MessageTypes {
+  Clock: ClockRecord;
+  CurrentState: CurrentState;
+  Cursor: Cursor;
+  DeadLetter: DeadLetter;
+  EventData: EventData;
+  GatewayReport: GatewayReport;
+  LatencyRecord: LatencyRecord;
+  NodeState: NodeState;
+  PublisherRecord: PublisherRecord;
+  Receipt: Receipt;
+  StageTimes: StageTimes;
+  SubscriptionRecord: SubscriptionRecord;
+}

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
+import { isErased } from '../bucket.js';
 
 const BYTES = 32;
 const ATTEMPTS = 3;
@@ -13,7 +14,7 @@ export async function findIdKey(bucket: KV, scope: string): Promise<Buffer> {
   const key = `${scope}.idkey`;
   for (let attempt = 1; ; attempt += 1) {
     const entry = await bucket.get(key);
-    const stored = entry?.operation === 'PUT' ? read(entry.string()) : undefined;
+    const stored = entry === null || isErased(entry) ? undefined : read(entry.string());
     if (stored !== undefined) return stored;
     const ours = randomBytes(BYTES);
     try {

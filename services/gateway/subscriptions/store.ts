@@ -1,15 +1,17 @@
 import { JetStreamApiCodes, JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import { bus } from '../../shared/contract/bus.js';
-import { readBucket } from '../bucket.js';
+import { BadMessage } from '../../shared/messageChecks.js';
+import { isErased, readBucket } from '../bucket.js';
 import { keyOf } from '../endpoints/sign.js';
-import { isRecord, type SubscriptionRecord } from './record.js';
+import type { Unreadable } from '../unreadable.js';
+import { readRecord, type SubscriptionRecord } from './record.js';
 import { isSealed, type SecretKeys } from './secretKeys.js';
 
 /** What the bucket holds for a scope. */
 export interface StoredSubscriptions {
   records: SubscriptionRecord[];
-  /** Keys of what is no subscription: somebody else wrote it. */
+  /** Ids under which something else is stored: somebody else wrote it. */
   unreadable: string[];
   /** Ids of those whose secret no key opens: they are disabled here, and left as they are in the bucket. */
   closed: string[];
@@ -19,15 +21,24 @@ export interface StoredSubscriptions {
   bucket: string;
 }
 
+interface Options {
+  jsm: JetStreamManager;
+  scope: string;
+  secrets: SecretKeys;
+  unreadable?: Unreadable;
+}
+
 /** The subscriptions of one scope in the bucket ptp_subscriptions, key `<scope>.<id>`. */
 export class SubscriptionStore {
   readonly #bucket: KV;
   readonly #jsm: JetStreamManager;
   readonly #scope: string;
+  readonly #unreadable: Unreadable | undefined;
 
   readonly #secrets: SecretKeys;
 
-  constructor(bucket: KV, { jsm, scope, secrets }: { jsm: JetStreamManager; scope: string; secrets: SecretKeys }) {
+  constructor(bucket: KV, { jsm, scope, secrets, unreadable }: Options) {
+    this.#unreadable = unreadable;
     this.#bucket = bucket;
     this.#jsm = jsm;
     this.#scope = scope;
@@ -41,23 +52,26 @@ export class SubscriptionStore {
 
   /** Reads them all; throws when the broker went away in between. */
   async load(): Promise<StoredSubscriptions> {
-    const where = { name: bus.buckets.subscriptions, keys: `${this.#scope}.>` };
-    const { values, unreadable, created } = await readBucket<unknown>(this.#bucket, this.#jsm, where);
-    const records: SubscriptionRecord[] = [];
+    const unreadable: string[] = [];
     const closed: string[] = [];
     let unsealed = 0;
     const shared = new Map<string, string>();
-    for (const [key, value] of values) {
-      if (isRecord(value) && key === this.#key(value.id)) {
-        if (value.secret !== undefined && !isSealed(value.secret)) unsealed += 1;
-        const record = this.#opened(value);
-        if (record.secret !== undefined && isSealed(record.secret)) closed.push(record.id);
-        shareTexts(record, shared);
-        records.push(record);
-      } else {
-        unreadable.push(key);
-      }
-    }
+    const { values, created } = await readBucket(this.#bucket, this.#jsm, {
+      name: bus.buckets.subscriptions,
+      keys: `${this.#scope}.>`,
+      read: (value, key) => this.#read(value, key),
+      onUnreadable: (key, reason) => {
+        unreadable.push(key.slice(this.#scope.length + 1));
+        this.#unreadable?.note('subscription', { key, reason });
+      },
+    });
+    const records = Array.from(values.values(), (stored) => {
+      if (stored.secret !== undefined && !isSealed(stored.secret)) unsealed += 1;
+      const record = this.#opened(stored);
+      if (record.secret !== undefined && isSealed(record.secret)) closed.push(record.id);
+      shareTexts(record, shared);
+      return record;
+    });
     return { records, unreadable, closed, unsealed, bucket: created };
   }
 
@@ -68,10 +82,28 @@ export class SubscriptionStore {
       return record;
     } catch (err) {
       if (!(err instanceof JetStreamApiError) || err.code !== JetStreamApiCodes.StreamWrongLastSequence) throw err;
-      const entry = await this.#bucket.get(this.#key(record.id));
-      if (entry === null || entry.operation !== 'PUT') throw err;
-      return this.#opened(entry.json<SubscriptionRecord>());
+      return this.#takeUp(record, err);
     }
+  }
+
+  /** What is there already; when it is no subscription it is overwritten. */
+  async #takeUp(record: SubscriptionRecord, conflict: Error): Promise<SubscriptionRecord> {
+    const key = this.#key(record.id);
+    const entry = await this.#bucket.get(key);
+    if (entry === null || isErased(entry)) throw conflict;
+    try {
+      return this.#opened(this.#read(entry.value, key));
+    } catch (err) {
+      if (!(err instanceof BadMessage)) throw err;
+      await this.#bucket.put(key, this.#encoded(record), { previousSeq: entry.revision });
+      return record;
+    }
+  }
+
+  #read(value: Uint8Array, key: string): SubscriptionRecord {
+    const record = readRecord(value);
+    if (key !== this.#key(record.id)) throw new BadMessage(`it is about ${record.id}`);
+    return record;
   }
 
   async put(record: SubscriptionRecord): Promise<void> {
