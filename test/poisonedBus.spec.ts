@@ -155,7 +155,9 @@ describe('a poisoned bus', () => {
       await poisoner.publish(keySubject('subscriptions', `cluster.bad${i}`), NO_HEADERS, value);
     }
     expect(await json(`/subscriptions/${id}/deadletters`)).toEqual([]);
-    expect(await json('/publishers')).toMatchObject([{ resource: `/cluster/node/good${LOCK_STATE}` }]);
+    const resources = ((await json('/publishers')) as { resource: string }[]).map(({ resource }) => resource);
+    expect(resources.every((resource) => resource.startsWith('/cluster/node/good/'))).toBe(true);
+    expect(resources).toContain(`/cluster/node/good${LOCK_STATE}`);
     expect((await fetch(`${gateway.api}/cluster/node/bad2${LOCK_STATE}/CurrentState`)).status).toBe(404);
     await changeArrives();
     for (const value of POISONED_VALUES) {

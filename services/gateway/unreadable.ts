@@ -1,3 +1,4 @@
+import { Doublings } from '../shared/doublings.js';
 import type { Logger } from '../shared/log.js';
 
 /** What is read back from the bus, where others may have written. */
@@ -11,7 +12,7 @@ export type What =
 export class Unreadable {
   readonly #log: Logger;
   readonly #onOne: (what: What) => void;
-  readonly #counts = new Map<What, number>();
+  readonly #doublings = new Doublings();
 
   constructor(log: Logger, onOne: (what: What) => void) {
     this.#log = log;
@@ -20,10 +21,8 @@ export class Unreadable {
 
   /** @param detail where it was, and why it is none */
   note(what: What, detail: Record<string, unknown>): void {
-    const count = (this.#counts.get(what) ?? 0) + 1;
-    this.#counts.set(what, count);
     this.#onOne(what);
-    if (Number.isInteger(Math.log2(count))) this.#log.warn({ ...detail, count }, MESSAGES[what]);
+    this.#doublings.tell((times) => this.#log.warn({ ...detail, times }, MESSAGES[what]), what);
   }
 }
 
