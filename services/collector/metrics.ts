@@ -90,6 +90,12 @@ export const declareMetrics = (registry: Registry) => ({
     labelNames: ['reason'] as const,
     registers: [registry],
   }),
+  unreadable: new Counter({
+    name: 'ptp_collector_unreadable_total',
+    help: 'What the bus had of this node at the start and could not be read, so that it counts as not remembered: state, last_event, clock.',
+    labelNames: ['what'] as const,
+    registers: [registry],
+  }),
   publishSeconds: new Histogram({
     name: 'ptp_collector_publish_seconds',
     help: 'Time from publishing an event to the acknowledgement of the stream.',

@@ -17,7 +17,7 @@ import type { Logger } from './log.js';
 const HOUR_MS = 3_600_000;
 const MiB = 1024 * 1024;
 /** A message carries its headers too: id, stage times. */
-const MAX_HEADER_BYTES = 4_096;
+export const MAX_HEADER_BYTES = 4_096;
 const BUCKET_BYTES = 64 * MiB;
 const RETRY_MS = 1_000;
 
