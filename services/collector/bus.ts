@@ -119,10 +119,18 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
   life.onStop('receipts', () => receipts.close());
 
   await ensure();
-  const remembered = await readRemembered(nodeName, { js, jsm, log, signal: stopping.signal });
+  const remembered = await readRemembered(nodeName, {
+    js,
+    jsm,
+    clock,
+    log,
+    signal: stopping.signal,
+    onUnreadable: (what) => metrics.unreadable.inc({ what }),
+  });
   await side.namesAreKnown;
   if (remembered === undefined) return undefined;
   publication.open(outbox, remembered, side.now());
+  life.onStop('owed states', () => publication.close());
   life.onStop('state', () => states.close());
   life.onStop('outbox', async () => {
     outbox.retryNow();

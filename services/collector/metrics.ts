@@ -120,6 +120,12 @@ export const declareMetrics = (registry: Registry) => ({
     'reason',
     PUBLISH_FAILURES,
   ),
+  unreadable: new Counter({
+    name: 'ptp_collector_unreadable_total',
+    help: 'What the bus had of this node at the start and could not be read, so that it counts as not remembered: state, last_event, clock.',
+    labelNames: ['what'] as const,
+    registers: [registry],
+  }),
   publishSeconds: new Histogram({
     name: 'ptp_collector_publish_seconds',
     help: 'Time from publishing an event to the acknowledgement of the stream.',
@@ -149,7 +155,7 @@ export const declareMetrics = (registry: Registry) => ({
   },
   receipts: new Counter({
     name: 'ptp_collector_receipts_total',
-    help: 'Receipts of gateways (tail, delivered, retried, dead_letter, too_old), and what was none (malformed).',
+    help: 'Receipts of gateways (tail, delivered, retried, dead_letter, too_old), and what was none (malformed, malformed_report).',
     labelNames: ['outcome'] as const,
     registers: [registry],
   }),

@@ -3,6 +3,7 @@ import type { Msg } from '@nats-io/transport-node';
 import { jetStream, type NatsConnection } from '../shared/broker.js';
 import { bus } from '../shared/contract/bus.js';
 import { BadEvent, decodeEvent } from '../shared/event.js';
+import { BadMessage } from '../shared/messageChecks.js';
 import type { Deps } from '../shared/service.js';
 import { BadName, nodeOfToken, resourceAddress, resourceOfSubject } from '../shared/subjects.js';
 import { readLatencyRecord } from './latencyRecord.js';
@@ -16,7 +17,6 @@ import { repeat } from './repeat.js';
 import { readGatewayReport, type Scopes } from './scopes.js';
 import { States } from './states.js';
 import { NOTHING_KNOWN, readJetStream, type JetStreamFigures } from './streams.js';
-import { BadMessage } from './untrusted.js';
 
 /** Several services share the latency records: each record moves the series of one of them. */
 const QUEUE_GROUP = 'ptp-metrics';
@@ -36,7 +36,7 @@ export interface Reader {
 /** Hears everything that the series are made of. Nothing is published but questions. */
 export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader): Promise<void> {
   const { log, life, clock } = deps;
-  const { known, move, now } = reader;
+  const { known, move, count, now } = reader;
   const { nodes, scopes, maintenance } = known;
   const { jsm } = await jetStream(broker);
   const use = counting(reader, deps);
@@ -61,23 +61,28 @@ export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader
   subscribe(`${bus.subjects.events}.>`, ({ subject, data, headers }) => {
     const { node, path } = resourceOfSubject(subject);
     const event = decodeEvent(data, resourceAddress(node, path));
-    const told = readTold(path, event, headers?.get(bus.headers.clock) ?? '');
+    const told = readTold(path, event, headers?.get(bus.headers.clock) ?? '', clock.now());
     if (told) nodes.told(node, path, told, now());
     return true;
   });
+  const onUnreadable = (key: string, err: unknown): void => {
+    count('malformed');
+    log.warn({ err, key }, 'a value of the bucket cannot be read, going on without it');
+  };
   const states = new States(broker, jsm, {
     onValue: (key, value) =>
       use(key, () => {
         const node = nodeOfToken(key);
         // How long a node lived that is heard of is known better than by its value.
         const livedMs = nodes.has(node) ? undefined : readLifeMs(value);
-        return nodes.wrote(node, readNodeState(value, node), now(), livedMs);
+        return nodes.wrote(node, readNodeState(value, { node, now: clock.now() }), now(), livedMs);
       }),
     onErased(key, isDeleted) {
       const node = key.replaceAll('_', '.');
       if (isDeleted) nodes.forgotten(node, now());
       else nodes.erased(node, now());
     },
+    onUnreadable,
     known: () => nodes.written.map((node) => node.replaceAll('.', '_')),
   });
   const onMaintenance = {
@@ -87,6 +92,7 @@ export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader
         return maintenance.set(node, readMaintenance(value, node));
       }),
     onErased: (key: string) => maintenance.end(key.replaceAll('_', '.')),
+    onUnreadable,
     known: () => maintenance.nodes.map((node) => node.replaceAll('.', '_')),
   };
   const maintained = new States(broker, jsm, onMaintenance, bus.buckets.maintenance);
@@ -166,7 +172,10 @@ const answered = (broker: NatsConnection): Promise<void> =>
     }),
   ]);
 
-/** Reads one message and counts what became of it: garbage is passed over, and the first that is too much is told. */
+/**
+ * Reads one message and counts what became of it: garbage is passed over, and the first that is too much is told. Never
+ * throws: from within a subscription that would end the client's reading of its connection.
+ */
 function counting({ count }: Reader, { log }: Deps): (what: string, read: () => boolean) => void {
   let isFull = false;
   return (what, read) => {
@@ -178,9 +187,10 @@ function counting({ count }: Reader, { log }: Deps): (what: string, read: () => 
         log.warn({ what }, 'more nodes or scopes than there may be, further ones are left out (MAX_NODES)');
       }
     } catch (err) {
-      if (!(err instanceof BadMessage || err instanceof BadEvent || err instanceof BadName)) throw err;
       count('malformed');
-      log.debug({ err, what }, 'malformed message passed over');
+      if (err instanceof BadMessage || err instanceof BadEvent || err instanceof BadName) {
+        log.debug({ err, what }, 'malformed message passed over');
+      } else log.error({ err, what }, 'message could not be read');
     }
   };
 }

@@ -1,19 +1,14 @@
+import { BadMessage, parseMessage } from '../shared/messageChecks.js';
 import type { Sample } from './sample.js';
-import { BadMessage, readObject } from './untrusted.js';
-
-const MAX_BYTES = 4_096;
 
 /**
  * Reads a value of ptp_maintenance: when it ends by itself, ms since 1970 (Infinity: it does not). Throws BadMessage.
  * @param node whose key it is the value of
  */
 export function readMaintenance(bytes: Uint8Array, node: string): number {
-  const { node: whose, until } = readObject(bytes, MAX_BYTES);
+  const { node: whose, until } = parseMessage('Maintenance', bytes);
   if (whose !== node) throw new BadMessage('the value is about another node than its key');
-  if (until === undefined || until === null) return Infinity;
-  const untilMs = typeof until === 'string' ? Date.parse(until) : NaN;
-  if (Number.isNaN(untilMs)) throw new BadMessage('until is no time');
-  return untilMs;
+  return until === undefined ? Infinity : Date.parse(until);
 }
 
 /** The nodes that somebody works on. There are at most `maxNodes`. */

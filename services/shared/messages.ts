@@ -113,6 +113,7 @@ export interface MessageTypes {
   EventData: EventData;
   GatewayReport: GatewayReport;
   LatencyRecord: LatencyRecord;
+  Maintenance: Maintenance;
   NodeState: NodeState;
   PublisherRecord: PublisherRecord;
   Receipt: Receipt;

@@ -19,7 +19,7 @@ import { noRoomFor } from './noRoom.js';
 const HOUR_MS = 3_600_000;
 const MiB = 1024 * 1024;
 /** A message carries its headers too: id, stage times. */
-const MAX_HEADER_BYTES = 4_096;
+export const MAX_HEADER_BYTES = 4_096;
 const BUCKET_BYTES = 64 * MiB;
 /** 20 000 nodes with a reason each. */
 const MAINTENANCE_BYTES = 16 * MiB;
