@@ -1,10 +1,21 @@
+import { BadMessage } from '../shared/messageChecks.js';
 import { readLifeMs } from './nodeLife.js';
 
 const WRITTEN = Date.parse('2026-03-01T12:00:00.000Z');
 const life = (value: object): number | undefined =>
-  readLifeMs(Buffer.from(JSON.stringify({ node: 'n1', writtenAt: '2026-03-01T12:00:00.000Z', ...value })));
+  readLifeMs(
+    Buffer.from(
+      JSON.stringify({ node: 'n1', bootId: 'b', ports: [], writtenAt: '2026-03-01T12:00:00.000Z', ...value }),
+    ),
+  );
 const resources = (...sequences: (string | undefined)[]): object => ({
-  resources: sequences.map((sequence) => ({ resource: 'x', ...(sequence && { lastEvent: { sequence } }) })),
+  resources: sequences.map((sequence) => ({
+    resource: 'x',
+    type: 't',
+    data: { version: '1.0', values: [] },
+    clocks: [],
+    ...(sequence && { lastEvent: { id: 'e', time: '2026-03-01T12:00:00.000Z', sequence } }),
+  })),
 });
 
 describe('how long a node had lived', () => {
@@ -17,7 +28,10 @@ describe('how long a node had lived', () => {
     ['a resource has no event', resources(undefined)],
     ['sequences are no times', resources('7')],
     ['a sequence is ahead of the time', resources(String(WRITTEN + 10_000))],
+  ])('is not known when %s', (_, value) => expect(life(value)).toBeUndefined());
+
+  it.each([
     ['the time is none', { ...resources(String(WRITTEN)), writtenAt: 'then' }],
     ['the time is missing', { ...resources(String(WRITTEN)), writtenAt: undefined }],
-  ])('is not known when %s', (_, value) => expect(life(value)).toBeUndefined());
+  ])('cannot be read when %s', (_, value) => expect(() => life(value)).toThrow(BadMessage));
 });
