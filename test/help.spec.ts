@@ -39,7 +39,7 @@ describe('--help', () => {
     'deploy/settings/generate.mjs',
     'dist/services/operate/main.js',
     'dist/services/collector/corpus/main.js',
-    'dist/services/collector/bench/parse.js',
+    'dist/test/bench/main.js',
     'dist/examples/consumer.js',
     'dist/examples/replay.js',
     'examples/subscribe.mjs',
@@ -48,7 +48,6 @@ describe('--help', () => {
     'test/ledger.mjs',
     'test/outages.mjs',
     'test/tracingStress.mjs',
-    'test/bench/poster.mjs',
     'test/bench/sink.mjs',
   ])('of %s ends well, without a broker', (file) => {
     const { status, stdout, stderr } = node(file, ['--help']);

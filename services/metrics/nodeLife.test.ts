@@ -10,7 +10,7 @@ const life = (value: object): number | undefined =>
   );
 const resources = (...sequences: (string | undefined)[]): object => ({
   resources: sequences.map((sequence) => ({
-    resource: 'x',
+    resource: '/x',
     type: 't',
     data: { version: '1.0', values: [] },
     clocks: [],

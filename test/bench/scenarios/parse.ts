@@ -1,22 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseConfigFile } from '../parse/configFile.js';
-import { readLine } from '../parse/line.js';
-import { NodeClocks } from '../state/nodeClocks.js';
+import { parseConfigFile } from '../../../services/collector/parse/configFile.js';
+import { readLine } from '../../../services/collector/parse/line.js';
+import { NodeClocks } from '../../../services/collector/state/nodeClocks.js';
+import { ROOT } from '../programs.js';
+import type { Scenario } from '../scenario.js';
 
-const USAGE = `Usage: npm run bench:parse
-
-Measures how long the collector's core takes from a log line to a change of state, for a mix of all kinds of lines and
-for the recordings under test/fixtures. Takes no arguments and reads no settings.
-`;
-const FIXTURES = join(__dirname, '../../../../test/fixtures');
-const LINES_PER_RUN = 1_000_000;
-const RUNS = 5;
+const LINES = 500_000;
 /** Lines that one read of the socket typically brings; they share the moment at which they were read. */
 const LINES_PER_READ = 16;
 
 /** One of each kind, offset lines more often, as on a busy node. */
-const MIX = [
+const EVERY_KIND = [
   'ptp4l[81021.120]: [ptp4l.0.config] master offset         17 s2 freq   -5120 path delay       312',
   'phc2sys[81021.410]: [ptp4l.0.config] CLOCK_REALTIME phc offset        31 s2 freq  -11020 delay    611',
   'ts2phc[61021.402]: [ts2phc.1.config] ens9f0 master offset         -2 s2 freq      -6',
@@ -34,16 +29,16 @@ const MIX = [
   'synce4l[1722456110]:[synce4l.0.config] ens4f0 device synce1 eec_state EEC_LOCKED network_option 1 s2',
 ];
 
-function recordedLines(): string[] {
-  const dir = join(FIXTURES, 'recordings');
+function recordings(): string[] {
+  const dir = join(ROOT, 'test/fixtures/recordings');
   return readdirSync(dir)
     .filter((name) => name.endsWith('.log'))
     .flatMap((name) => readFileSync(join(dir, name), 'utf8').split('\n'))
     .filter((line) => line !== '');
 }
 
-/** Line to change with the state kept: what happens to a line before anything is published. */
-function measure(name: string, lines: string[]): void {
+/** Line to change with the state kept: what happens to a line before anything is published. us a line. */
+function usPerLine(lines: readonly string[]): number {
   const clocks = new NodeClocks();
   clocks.setProfiles([]);
   for (const [index, iface] of ['ens1f0', 'ens9f0', 'ens4f0'].entries()) {
@@ -52,35 +47,37 @@ function measure(name: string, lines: string[]): void {
   clocks.setConfigFile('synce4l.0.config', parseConfigFile('#profile: p\n[ens4f0]\n'));
   // As they come from the socket: slices of a larger text.
   const chunk = lines.join('\n');
-  const timesUs: number[] = [];
-  let changes = 0;
-  for (let run = 0; run <= RUNS; run++) {
-    let done = 0;
-    const startedMs = performance.now();
-    while (done < LINES_PER_RUN) {
-      const read = chunk.split('\n');
-      let at = { now: Date.now(), monotonic: performance.now() };
-      for (const [index, line] of read.entries()) {
-        if (index % LINES_PER_READ === 0) at = { now: Date.now(), monotonic: performance.now() };
-        readLine(line, (seen) => {
-          if (typeof seen !== 'string') changes += clocks.observe(seen, at).changes.length;
-        });
-      }
-      done += read.length;
+  let done = 0;
+  const startedMs = performance.now();
+  while (done < LINES) {
+    const read = chunk.split('\n');
+    let at = { now: Date.now(), monotonic: performance.now() };
+    for (const [index, line] of read.entries()) {
+      if (index % LINES_PER_READ === 0) at = { now: Date.now(), monotonic: performance.now() };
+      readLine(line, (seen) => {
+        if (typeof seen !== 'string') clocks.observe(seen, at);
+      });
     }
-    // The first run only warms up.
-    if (run > 0) timesUs.push(((performance.now() - startedMs) * 1_000) / done);
+    done += read.length;
   }
-  const median = timesUs.toSorted((a, b) => a - b)[Math.floor(RUNS / 2)] ?? 0;
-  const rate = Math.round(1e6 / median).toLocaleString('en');
-  process.stdout.write(
-    `${name}: ${median.toFixed(2)} µs a line, ${rate} lines/s (${lines.length} lines, ${changes} changes)\n`,
-  );
+  return ((performance.now() - startedMs) * 1_000) / done;
 }
 
-if (process.argv.includes('--help') || process.argv.includes('-h')) {
-  process.stdout.write(USAGE);
-} else {
-  measure('every kind of line', MIX);
-  measure('recordings', recordedLines());
-}
+export const parseScenario: Scenario = {
+  name: 'parse',
+  what: 'line to change, state kept, in one process; us a line',
+  rounds: 5,
+  async open() {
+    const recorded = recordings();
+    usPerLine(EVERY_KIND);
+    return {
+      async round() {
+        return [
+          { name: 'every kind of line', unit: 'us', value: usPerLine(EVERY_KIND) },
+          { name: 'recordings of linuxptp', unit: 'us', value: usPerLine(recorded) },
+        ];
+      },
+      async close() {},
+    };
+  },
+};
