@@ -125,7 +125,7 @@ export const declareMetrics = (registry: Registry) => ({
   },
   receipts: new Counter({
     name: 'ptp_collector_receipts_total',
-    help: 'Receipts of gateways (tail, delivered, retried, dead_letter, too_old), and what was none (malformed).',
+    help: 'Receipts of gateways (tail, delivered, retried, dead_letter, too_old), and what was none (malformed, malformed_report).',
     labelNames: ['outcome'] as const,
     registers: [registry],
   }),

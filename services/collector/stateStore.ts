@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { JetStreamClient, JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
-import { PermissionViolationError } from '@nats-io/transport-node';
 import { isBelievableSequence } from '../shared/believable.js';
+import { isForbidden } from '../shared/broker.js';
 import type { Clock } from '../shared/clock.js';
 import { bus } from '../shared/contract/bus.js';
 import { BadEvent, decodeEvent, type PtpEvent } from '../shared/event.js';
@@ -153,10 +153,6 @@ function readClock(header: string, resource: Resource): ClockRecord | undefined 
   if (!isClockOf(resource, record)) throw new BadMessage(`no clock of it: ${record.process} ${record.state}`);
   return record;
 }
-
-/** Asked again, the answer would be the same. */
-const isForbidden = (err: unknown): boolean =>
-  err instanceof PermissionViolationError || (err instanceof Error && err.cause instanceof PermissionViolationError);
 
 /** The bucket ptp_states; it is not made here. */
 export const openStates = (js: JetStreamClient): Promise<KV> =>

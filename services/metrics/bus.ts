@@ -2,6 +2,7 @@ import type { Msg } from '@nats-io/transport-node';
 import { jetStream, type NatsConnection } from '../shared/broker.js';
 import { bus } from '../shared/contract/bus.js';
 import { BadEvent, decodeEvent } from '../shared/event.js';
+import { BadMessage } from '../shared/messageChecks.js';
 import type { Deps } from '../shared/service.js';
 import { BadName, nodeOfToken, resourceAddress, resourceOfSubject } from '../shared/subjects.js';
 import { readLatencyRecord } from './latencyRecord.js';
@@ -13,7 +14,6 @@ import { repeat } from './repeat.js';
 import { readGatewayReport, type Scopes } from './scopes.js';
 import { States } from './states.js';
 import { NOTHING_KNOWN, readJetStream, type JetStreamFigures } from './streams.js';
-import { BadMessage } from './untrusted.js';
 
 /** Several services share the latency records: each record moves the series of one of them. */
 const QUEUE_GROUP = 'ptp-metrics';
@@ -32,7 +32,7 @@ export interface Reader {
 /** Hears everything that the series are made of. Nothing is published but questions. */
 export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader): Promise<void> {
   const { log, life, clock } = deps;
-  const { known, move, now } = reader;
+  const { known, move, count, now } = reader;
   const { nodes, scopes } = known;
   const { jsm } = await jetStream(broker);
   const use = counting(reader, deps);
@@ -57,7 +57,7 @@ export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader
   subscribe(`${bus.subjects.events}.>`, ({ subject, data, headers }) => {
     const { node, path } = resourceOfSubject(subject);
     const event = decodeEvent(data, resourceAddress(node, path));
-    const told = readTold(path, event, headers?.get(bus.headers.clock) ?? '');
+    const told = readTold(path, event, headers?.get(bus.headers.clock) ?? '', clock.now());
     if (told) nodes.told(node, path, told, now());
     return true;
   });
@@ -65,9 +65,13 @@ export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader
     onValue: (key, value) =>
       use(key, () => {
         const node = nodeOfToken(key);
-        return nodes.wrote(node, readNodeState(value, node), now());
+        return nodes.wrote(node, readNodeState(value, { node, now: clock.now() }), now());
       }),
     onErased: (key) => nodes.erased(key.replaceAll('_', '.'), now()),
+    onUnreadable: (key, err) => {
+      count('malformed');
+      log.warn({ err, key }, 'a value of the bucket cannot be read, going on without it');
+    },
     known: () => nodes.written.map((node) => node.replaceAll('.', '_')),
   });
   const presence = new Presence(broker, (node) => {
@@ -115,7 +119,10 @@ export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader
   })();
 }
 
-/** Reads one message and counts what became of it: garbage is passed over, and the first that is too much is told. */
+/**
+ * Reads one message and counts what became of it: garbage is passed over, and the first that is too much is told. Never
+ * throws: from within a subscription that would end the client's reading of its connection.
+ */
 function counting({ count }: Reader, { log }: Deps): (what: string, read: () => boolean) => void {
   let isFull = false;
   return (what, read) => {
@@ -127,9 +134,10 @@ function counting({ count }: Reader, { log }: Deps): (what: string, read: () => 
         log.warn({ what }, 'more nodes or scopes than there may be, further ones are left out (MAX_NODES)');
       }
     } catch (err) {
-      if (!(err instanceof BadMessage || err instanceof BadEvent || err instanceof BadName)) throw err;
       count('malformed');
-      log.debug({ err, what }, 'malformed message passed over');
+      if (err instanceof BadMessage || err instanceof BadEvent || err instanceof BadName) {
+        log.debug({ err, what }, 'malformed message passed over');
+      } else log.error({ err, what }, 'message could not be read');
     }
   };
 }

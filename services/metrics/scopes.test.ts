@@ -1,6 +1,6 @@
+import { BadMessage } from '../shared/messageChecks.js';
 import type { GatewayReport } from '../shared/messages.js';
 import { MAX_SCOPES, readGatewayReport, Scopes } from './scopes.js';
-import { BadMessage } from './untrusted.js';
 
 const report = (more: Partial<GatewayReport> = {}): GatewayReport => ({
   scope: 'cluster',

@@ -1,39 +1,21 @@
+import { BadMessage, parseMessage } from '../shared/messageChecks.js';
 import type { GatewayReport } from '../shared/messages.js';
 import type { Sample } from './sample.js';
-import { BadMessage, readObject } from './untrusted.js';
 
-const MAX_BYTES = 4_096;
 /** A gateway reports every 5 s. */
 const ALIVE_MS = 15_000;
 /** With sidecars every pod is a scope of its own. */
 export const MAX_SCOPES = 5_000;
 const MAX_GATEWAYS = 64;
 
-const NUMBERS = [
-  'tailSequence',
-  'lastSequence',
-  'subscriptions',
-  'behind',
-  'oldestUndeliveredSeconds',
-  'nodes',
-  'cursorAgeSeconds',
-] as const;
+const SCOPE = /^[A-Za-z0-9_-]{1,128}$/;
 
 /** Reads a message of ptp.gateways.<scope>. Throws BadMessage. */
 export function readGatewayReport(bytes: Uint8Array, scope: string): GatewayReport {
-  const fields = readObject(bytes, MAX_BYTES);
-  const { gateway, isReading } = fields;
-  if (!/^[A-Za-z0-9_-]{1,128}$/.test(scope)) throw new BadMessage('its subject names no scope');
-  if (fields['scope'] !== scope) throw new BadMessage('the report is about another scope than its subject');
-  if (typeof gateway !== 'string' || gateway === '' || gateway.length > 128) throw new BadMessage('it has no gateway');
-  if (typeof isReading !== 'boolean') throw new BadMessage('isReading is neither true nor false');
-  const numbers = Object.fromEntries(NUMBERS.map((name) => [name, asAmount(fields[name], name)]));
-  return { scope, gateway, isReading, ...numbers } as GatewayReport;
-}
-
-function asAmount(value: unknown, what: string): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
-  throw new BadMessage(`${what} is no amount`);
+  if (!SCOPE.test(scope)) throw new BadMessage('its subject names no scope');
+  const report = parseMessage('GatewayReport', bytes);
+  if (report.scope !== scope) throw new BadMessage('the report is about another scope than its subject');
+  return report;
 }
 
 interface Scope {

@@ -17,6 +17,8 @@ const AT_ONCE = 32;
 export interface StatesListener {
   onValue: (key: string, value: Uint8Array) => void;
   onErased: (key: string) => void;
+  /** Told once of each: of this key there is no answer while there is of others. */
+  onUnreadable: (key: string, err: unknown) => void;
   /** The keys that have a value as far as the listener knows. */
   known: () => string[];
 }
@@ -32,6 +34,8 @@ export class States {
   #readTo = { created: '', sequence: 0 };
   /** Keys heard of since the comparison began. */
   readonly #heard = new Set<string>();
+  /** Subjects that are not answered for while others are. */
+  readonly #unreadable = new Set<string>();
 
   constructor(broker: NatsConnection, jsm: JetStreamManager, listener: StatesListener) {
     this.#jsm = jsm;
@@ -52,8 +56,14 @@ export class States {
     const created = info?.created ?? '';
     if (created !== this.#readTo.created) this.#readTo = { created, sequence: 0 };
     const stored = new Set(Object.keys(info?.state.subjects ?? {}));
-    if (info && this.#readTo.sequence === 0) await this.#readAll([...stored], info.state.last_seq);
-    else if (info) await this.#readOn();
+    if (info && this.#readTo.sequence === 0) {
+      await this.#readAll([...stored]);
+      this.#readTo.sequence = info.state.last_seq;
+    } else if (info) {
+      await this.#readOn(info.state.last_seq);
+      await this.#readAll([...this.#unreadable].filter((subject) => stored.has(subject)));
+    }
+    for (const subject of this.#unreadable) if (!stored.has(subject)) this.#unreadable.delete(subject);
     for (const key of this.#listener.known()) {
       if (!stored.has(`${PREFIX}${key}`) && !this.#heard.has(key)) this.#listener.onErased(key);
     }
@@ -69,20 +79,40 @@ export class States {
     }
   }
 
-  async #readAll(subjects: string[], lastSequence: number): Promise<void> {
+  /** Rejects when nothing can be read. What alone cannot is left out, told once, and asked for with every comparison. */
+  async #readAll(subjects: string[]): Promise<void> {
+    const failures = new Map<string, unknown>();
     for (let i = 0; i < subjects.length; i += AT_ONCE) {
-      await Promise.all(subjects.slice(i, i + AT_ONCE).map((subject) => this.#read({ last_by_subj: subject })));
+      await Promise.all(
+        subjects.slice(i, i + AT_ONCE).map(async (subject) => {
+          try {
+            await this.#read({ last_by_subj: subject });
+            this.#unreadable.delete(subject);
+          } catch (err) {
+            failures.set(subject, err);
+          }
+        }),
+      );
     }
-    this.#readTo.sequence = lastSequence;
+    const [first] = failures.values();
+    if (failures.size > 0 && failures.size === subjects.length && this.#unreadable.size === 0) throw first;
+    for (const [subject, err] of failures) {
+      if (!this.#unreadable.has(subject)) this.#listener.onUnreadable(subject.slice(PREFIX.length), err);
+      this.#unreadable.add(subject);
+    }
   }
 
-  /** A bucket is a stream that keeps the last message of each key: what has changed has a higher sequence. */
-  async #readOn(): Promise<void> {
+  /**
+   * A bucket is a stream that keeps the last message of each key: what has changed has a higher sequence. Ends at the
+   * last one there was, also where the broker finds none before it.
+   */
+  async #readOn(lastSequence: number): Promise<void> {
     for (;;) {
       const sequence = await this.#read({ seq: this.#readTo.sequence + 1, next_by_subj: `${PREFIX}>` });
-      if (sequence === undefined) return;
+      if (sequence === undefined) break;
       this.#readTo.sequence = sequence;
     }
+    this.#readTo.sequence = Math.max(this.#readTo.sequence, lastSequence);
   }
 
   /** Its sequence; undefined: there is none. */

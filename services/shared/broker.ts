@@ -1,5 +1,11 @@
 import { jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import { connect, credsAuthenticator, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
+import {
+  connect,
+  credsAuthenticator,
+  PermissionViolationError,
+  type NatsConnection,
+  type NodeConnectionOptions,
+} from '@nats-io/transport-node';
 import type { Env } from './env.js';
 import { readHeadersWithCare } from './headers.js';
 import { CannotStart, type Deps } from './service.js';
@@ -116,3 +122,7 @@ export async function jetStream(broker: NatsConnection): Promise<{ js: JetStream
   const jsm = await jetstreamManager(broker, { checkAPI: false, timeout: 2_000 });
   return { js: jsm.jetstream(), jsm };
 }
+
+/** Whether there is no right to what was asked for: asked again, the answer would be the same. */
+export const isForbidden = (err: unknown): boolean =>
+  err instanceof PermissionViolationError || (err instanceof Error && err.cause instanceof PermissionViolationError);

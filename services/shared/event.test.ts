@@ -110,7 +110,7 @@ describe('an event on the bus', () => {
     ['sync/gnss-status/gnss-sync-status', 'event.sync.gnss-status.gnss-state-change', 'ACQUIRING-SYNC', {}],
     ['sync/ptp-status/ptp-clock-class-change', 'event.sync.ptp-status.ptp-clock-class-change', '248', metric],
     ['sync/synce-status/lock-state', 'event.sync.synce-status.synce-state-change', 'HOLDOVER', metric],
-    ['canary', 'event.canary', 'CANARY', {}],
+    ['canary', 'event.canary', 'OK', {}],
   ])('of %s is taken with its own words and kinds', (path, type, value, kinds) => {
     const source = `/cluster/node/n1.example.com/${path}`;
     const data = { version: '1.0', values: [{ ...fields.data.values[0], value, ...kinds }] };

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endsWithTheTests, halt } from './childProcess.js';
@@ -14,15 +14,22 @@ export interface Broker {
   resume(): void;
   /** Starts it again on the same port with the same store. */
   restart(): Promise<void>;
+  /** Has it take other settings while it runs; for one that was started with settings. */
+  reload(settings: string): void;
   /** Removes its store; for one that was killed. */
   loseStore(): void;
   /** Ends it and removes its store. */
   close(): Promise<void>;
 }
 
-/** A real nats-server with JetStream on a free port, its store in a temporary folder. */
-export async function startBroker(): Promise<Broker> {
+/**
+ * A real nats-server with JetStream on a free port, its store in a temporary folder.
+ * @param settings what its configuration file has beside that: accounts, limits
+ */
+export async function startBroker(settings = ''): Promise<Broker> {
   const dir = mkdtempSync(join(tmpdir(), 'ptp-broker-'));
+  const file = join(dir, 'nats.conf');
+  writeFileSync(file, settings);
   let server = launch(dir, -1);
   const url = await portOf(dir);
   const port = Number(new URL(url).port);
@@ -38,6 +45,10 @@ export async function startBroker(): Promise<Broker> {
       server = launch(dir, port);
       await portOf(dir);
     },
+    reload(changed) {
+      writeFileSync(file, changed);
+      server.kill('SIGHUP');
+    },
     loseStore: () => rmSync(join(dir, 'store'), { recursive: true, force: true }),
     async close() {
       server.kill('SIGCONT');
@@ -49,7 +60,19 @@ export async function startBroker(): Promise<Broker> {
 
 function launch(dir: string, port: number): ChildProcess {
   const path = `${process.env['PATH']}:/usr/sbin:/usr/local/sbin`;
-  const flags = ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', join(dir, 'store'), '--ports_file_dir', dir];
+  const flags = [
+    '-c',
+    join(dir, 'nats.conf'),
+    '-a',
+    '127.0.0.1',
+    '-p',
+    String(port),
+    '-js',
+    '-sd',
+    join(dir, 'store'),
+    '--ports_file_dir',
+    dir,
+  ];
   const server = spawn('nats-server', flags, { stdio: 'ignore', env: { ...process.env, PATH: path } });
   endsWithTheTests(server);
   return server;
