@@ -14,8 +14,6 @@ export interface Broker {
   resume(): void;
   /** Starts it again on the same port with the same store. */
   restart(): Promise<void>;
-  /** Has it take other settings while it runs; for one that was started with settings. */
-  reload(settings: string): void;
   /** Removes its store; for one that was killed. */
   loseStore(): void;
   /** Ends it and removes its store. */
@@ -28,8 +26,7 @@ export interface Broker {
  */
 export async function startBroker(settings = ''): Promise<Broker> {
   const dir = mkdtempSync(join(tmpdir(), 'ptp-broker-'));
-  const file = join(dir, 'nats.conf');
-  writeFileSync(file, settings);
+  writeFileSync(join(dir, 'nats.conf'), settings);
   let server = launch(dir, -1);
   const url = await portOf(dir);
   const port = Number(new URL(url).port);
@@ -44,10 +41,6 @@ export async function startBroker(settings = ''): Promise<Broker> {
       for (const file of portsFiles(dir)) rmSync(join(dir, file));
       server = launch(dir, port);
       await portOf(dir);
-    },
-    reload(changed) {
-      writeFileSync(file, changed);
-      server.kill('SIGHUP');
     },
     loseStore: () => rmSync(join(dir, 'store'), { recursive: true, force: true }),
     async close() {
