@@ -12,6 +12,7 @@ import {
   gatewaySubject,
   latencySubject,
   nodeToken,
+  querySubject,
   receiptsSubject,
   resourceAddress,
 } from '../services/shared/subjects.js';
@@ -341,6 +342,19 @@ describe('a collector on a poisoned bus', () => {
       }),
       { numRuns: 25, endOnFailure: true },
     );
+  });
+
+  it('answers no question onto the bus: its own right would write there', async () => {
+    await changeIsStored();
+    const before = await eventually(savedState);
+    const stored = (await jsm.streams.info(STREAM)).state.messages;
+    for (const reply of [SUBJECT, keySubject('states', KEY)]) {
+      client.publish(querySubject(NODE, path), '', { reply });
+    }
+    // The one after them is answered.
+    await client.request(querySubject(NODE, path), '');
+    expect((await jsm.streams.info(STREAM)).state.messages).toBe(stored);
+    expect(await savedState()).toEqual(before);
   });
 
   it('hears receipts and reports that are none, and measures on', async () => {
