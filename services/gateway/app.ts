@@ -25,6 +25,7 @@ import { createApi } from './routes/api.js';
 import { States } from './states.js';
 import { SubscriptionStore } from './subscriptions/store.js';
 import { Subscriptions, Unavailable } from './subscriptions/subscriptions.js';
+import { Unreadable } from './unreadable.js';
 import { startUpkeep } from './upkeep.js';
 
 const RETRY_MS = 500;
@@ -102,9 +103,13 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
   const { js, jsm } = await jetStream(broker);
   const kvm = new Kvm(js);
   const open = (name: string): Promise<KV> => kvm.open(name, { allow_direct: true });
-  const store = new SubscriptionStore(await open(bus.buckets.subscriptions), jsm, config.scope);
-  const states = new States(broker, await open(bus.buckets.states));
-  const deadLetters = new DeadLetters(js, jsm);
+  const unreadable = new Unreadable(log, (what) => {
+    metrics.unreadable.inc({ what });
+    if (what === 'event') metrics.badMessages.inc();
+  });
+  const store = new SubscriptionStore(await open(bus.buckets.subscriptions), jsm, config.scope, unreadable);
+  const states = new States(broker, await open(bus.buckets.states), { unreadable, now: () => clock.now() });
+  const deadLetters = new DeadLetters(js, jsm, unreadable);
   const measuring = await openMeasuring(config, deps, { broker, metrics });
   const engine = new Engine({
     broker,
@@ -118,6 +123,7 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
     poster,
     metrics,
     measuring,
+    unreadable,
     clock,
     log,
     onGone: (id) => void subscriptions.disable(id),
@@ -126,7 +132,8 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
 
   const { stored, place } = await untilItWorks(deps, async () => {
     await ensureStreams(jsm, config.streams, { log });
-    return { stored: await store.load(), place: await engine.findPlace() };
+    const loaded = await store.load();
+    return { stored: loaded, place: await engine.findPlace(loaded.records) };
   });
   const subscriptions = new Subscriptions(
     {
@@ -159,7 +166,12 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
   startReports({ ...who, clock, life, subscriptions: () => subscriptions.size, countNodes });
   const ensureStream = (signal: AbortSignal): Promise<void> => ensureStreams(jsm, config.streams, { log, signal });
   if (!config.isSidecar) startCanary({ broker, jsm, measuring, metrics, ensureStream }, deps);
-  return { subscriptions, states, deadLetters, publishers: await openPublishers(broker, config.scope, clock) };
+  return {
+    subscriptions,
+    states,
+    deadLetters,
+    publishers: await openPublishers(broker, config.scope, { clock, unreadable }),
+  };
 }
 
 async function untilItWorks<T>({ clock, life, log }: Deps, step: () => Promise<T>): Promise<T> {

@@ -28,6 +28,12 @@ export const declareMetrics = (registry: Registry) => ({
     help: 'Messages on ptp.events.> that were no events and were passed over.',
     registers: [registry],
   }),
+  unreadable: new Counter({
+    name: 'ptp_gateway_unreadable_total',
+    help: 'What was read back from the bus and passed over, by what it should have been; past event: one that was stored again.',
+    labelNames: ['what'] as const,
+    registers: [registry],
+  }),
   connectionsOpened: new Counter({
     name: 'ptp_gateway_connections_opened_total',
     help: 'Connections to endpoints that were opened.',

@@ -2,6 +2,8 @@ import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import type { Clock } from '../../shared/clock.js';
 import type { Logger } from '../../shared/log.js';
+import { BadMessage, checkMessage } from '../../shared/messageChecks.js';
+import { isErased } from '../bucket.js';
 import type { Cursor } from './cursor.js';
 
 /** A kill costs at most the events settled in this time: they are repeated. */
@@ -27,6 +29,7 @@ interface KeeperDeps {
   positions: () => Omit<Cursor, 'epoch' | 'n'>;
   onSaved: () => void;
   onTaken: (err: CursorTaken) => void;
+  onUnreadable?: (reason: string) => void;
 }
 
 /**
@@ -47,11 +50,18 @@ export class CursorKeeper {
     this.#deps = deps;
   }
 
-  /** Reads what the last owner left. */
+  /** Reads what the last owner left; what cannot be read is nothing, and will be overwritten. */
   async load(): Promise<Cursor | undefined> {
     const entry = await this.#deps.bucket.get(this.#deps.key);
     this.#revision = entry?.revision ?? 0;
-    return entry === null || entry.operation !== 'PUT' ? undefined : entry.json<Cursor>();
+    if (entry === null || isErased(entry)) return undefined;
+    try {
+      return checkMessage('Cursor', entry.json<unknown>());
+    } catch (err) {
+      if (!(err instanceof BadMessage || err instanceof SyntaxError)) throw err;
+      this.#deps.onUnreadable?.(err.message);
+      return undefined;
+    }
   }
 
   /** Claims the cursor by writing it, and goes on saving. Throws CursorTaken. */

@@ -53,6 +53,12 @@ export interface AttemptInfo {
   missed: number | 'unknown';
 }
 
+/** A current state that was sent: what it is current to, and when that was read on its node, ms since 1970. */
+export interface ToldState {
+  sequence: bigint;
+  atMs: number;
+}
+
 /** A resource of one node. */
 export interface Target {
   node: string;
@@ -69,8 +75,8 @@ export class Served {
   record: SubscriptionRecord;
   readonly #serving: Serving;
   #work: Work | undefined;
-  /** Subject → sequence of the state that was sent: the events up to it may still be on their way to us. */
-  #told: Map<string, bigint> | undefined;
+  /** Subject → the state that was sent: the events up to it may still be on their way to us. */
+  #told: Map<string, ToldState> | undefined;
   /** Detached: everything up to here has been taken into the lanes. Attached: undefined. */
   #read: number | undefined;
   /** Attached from a position beyond the tail's: what the tail brings up to here is not ours. */
@@ -156,13 +162,13 @@ export class Served {
 
   // --- what its work asks and says
 
-  told(subject: string): bigint | undefined {
+  told(subject: string): ToldState | undefined {
     return this.#told?.get(subject);
   }
 
-  /** @param sequence of the state that was sent; undefined when an event of the log was, so that no older ones follow */
-  tell(subject: string, sequence: bigint | undefined): void {
-    if (sequence !== undefined) (this.#told ??= new Map()).set(subject, sequence);
+  /** @param state that was sent; undefined when an event of the log was, so that no older ones follow */
+  tell(subject: string, state: ToldState | undefined): void {
+    if (state !== undefined) (this.#told ??= new Map()).set(subject, state);
     else if (this.#told?.delete(subject) && this.#told.size === 0) this.#told = undefined;
   }
 

@@ -20,6 +20,10 @@ const LOOK_MS = 250;
 const RETRY_MS = 250;
 const CHECK_MS = 30_000;
 
+/** Reply of what a consumer delivers, and of what it asks to be let go on (NATS ADR-15). */
+const ACKS = '$JS.ACK.';
+const FLOW_CONTROL = /^\$JS\.FC\.[^\s*>]+$/;
+
 export interface TailMessage {
   /** Stream sequence. */
   seq: number;
@@ -311,37 +315,47 @@ class Reader {
     this.#resolveEnded(why);
   }
 
+  /**
+   * What the log holds comes on its own subject, with a place to acknowledge; whatever its headers say, it is no status.
+   * What comes on our inbox is said by the server, and nothing else is.
+   */
   #take(msg: Msg): void {
     if (this.#isEnded) return;
+    const { subject, reply = '' } = msg;
+    if (subject === this.#inbox) this.#takeStatus(msg);
+    else if (reply.startsWith(ACKS)) this.#takeStored(msg, reply);
+  }
+
+  #takeStored(msg: Msg, reply: string): void {
     const { clock, receive, isTraced } = this.#deps;
     this.#heardAt = clock.monotonic();
-    const { data } = msg;
-    // What has a body is no status; the headers are decoded only where somebody wants them.
-    const status = data.length === 0 ? JetStreamStatus.maybeParseStatus(msg) : null;
-    if (status !== null) return this.#takeStatus(status, msg);
-    const { streamSequence, deliverySequence, storedAtMs } = positionsOf(msg.reply ?? '');
+    const { streamSequence, deliverySequence, storedAtMs } = positionsOf(reply);
     if (deliverySequence !== this.#delivered + 1) return this.end(`gap: ${this.#delivered}, then ${deliverySequence}`);
     this.#delivered = deliverySequence;
     this.#onMessage({
       seq: streamSequence,
       subject: msg.subject,
-      data,
+      data: msg.data,
       storedAtMs,
       received: receive?.(this.#heardAt),
       traceparent: isTraced ? traceparentOf(msg.headers) : undefined,
     });
   }
 
-  #takeStatus(status: JetStreamStatus, msg: Msg): void {
-    if (status.isFlowControlRequest()) {
-      msg.respond();
-      return;
-    }
+  #takeStatus(msg: Msg): void {
+    const status = JetStreamStatus.maybeParseStatus(msg);
+    if (status === null) return;
+    this.#heardAt = this.#deps.clock.monotonic();
+    if (status.isFlowControlRequest()) return this.#goOn(msg.reply);
     if (!status.isIdleHeartbeat()) return this.end(status.description);
-    const stalled = msg.headers?.get('Nats-Consumer-Stalled');
-    if (stalled) this.#deps.broker.publish(stalled);
+    this.#goOn(msg.headers?.get('Nats-Consumer-Stalled'));
     const last = Number(msg.headers?.get('Nats-Last-Consumer'));
     if (last !== this.#delivered) this.end(`missed: heard ${this.#delivered}, sent ${last}`);
+  }
+
+  /** The server waits there to hear that everything so far has been taken; nothing is ever published elsewhere. */
+  #goOn(subject = ''): void {
+    if (FLOW_CONTROL.test(subject)) this.#deps.broker.publish(subject);
   }
 }
 

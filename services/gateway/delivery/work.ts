@@ -1,3 +1,5 @@
+import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
+import { InvalidArgumentError, PermissionViolationError } from '@nats-io/transport-node';
 import { sleep } from '../../shared/clock.js';
 import type { Logger } from '../../shared/log.js';
 import { resourceOfSubject } from '../../shared/subjects.js';
@@ -5,11 +7,19 @@ import { backoffMs } from './backoff.js';
 import { Lane, type Gap, type Item } from './lane.js';
 import { oneSubject, type LoggedEvent } from './log.js';
 import { OwedStates, type StateOrder } from './owedStates.js';
+import { readAtMs } from './newest.js';
 import { Pace } from './pace.js';
-import type { Served, Serving } from './served.js';
+import type { Served, Serving, ToldState } from './served.js';
 
 /** While the endpoint fails: enough that several lanes can be tried. */
 const HELD_WHILE_FAILING = 8;
+
+/** Refusals of a dead letter by the broker, after which it is done without. */
+const MAX_REFUSALS = 8;
+
+/** Whether it is the broker's own word on what it was asked, and not that it is away. */
+const isAnswer = (err: unknown): boolean =>
+  [JetStreamApiError, JetStreamError, InvalidArgumentError, PermissionViolationError].some((one) => err instanceof one);
 
 /** How a delivery came to its end. */
 export type Ending =
@@ -155,7 +165,8 @@ export class Work implements Halt {
   }
 
   #open(subject: string, settled: number, newest?: number): Lane {
-    const lane = new Lane(settled, newest, this.#served.told(subject));
+    const told = this.#served.told(subject);
+    const lane = new Lane(settled, newest, told?.sequence, told?.atMs);
     this.#lanes.set(subject, lane);
     return lane;
   }
@@ -171,7 +182,7 @@ export class Work implements Halt {
         const item = this.#begin(lane);
         if (item !== undefined) {
           if (!(await this.#deliver(lane, item))) return;
-          this.#served.tell(subject, item.logged === undefined ? BigInt(item.event.sequence) : undefined);
+          this.#served.tell(subject, item.logged === undefined ? this.#toldBy(item) : undefined);
           this.#change(lane, () => lane.settle());
         } else if (lane.gap !== undefined) {
           await this.#readOn(subject, lane, lane.gap);
@@ -184,6 +195,10 @@ export class Work implements Halt {
       this.#atWork.delete(subject);
       this.#dropIfIdle(subject, lane);
     }
+  }
+
+  #toldBy({ event }: Item): ToldState {
+    return { sequence: BigInt(event.sequence), atMs: readAtMs(event, this.#serving.clock.now()) };
   }
 
   #begin(lane: Lane): Item | undefined {
@@ -278,9 +293,20 @@ export class Work implements Halt {
   }
 
   async #bury(item: Item, reason: string): Promise<boolean> {
-    const buried = await this.ask(() => this.#serving.bury(this.record, item, reason));
+    let refusals = 0;
+    const buried = await this.ask(async () => {
+      try {
+        await this.#serving.bury(this.record, item, reason);
+        return true;
+      } catch (err) {
+        // A broker that is away comes back; what it refuses time and again must not keep the next events waiting.
+        if (!isAnswer(err) || (refusals += 1) < MAX_REFUSALS) throw err;
+        this.log.error({ err, event: item.event.id, reason }, 'refused for good, and not kept as a dead letter');
+        return false;
+      }
+    });
     if (buried === 'stopped') return false;
-    this.log.warn({ event: item.event.id, reason }, 'refused for good, kept as a dead letter');
+    if (buried) this.log.warn({ event: item.event.id, reason }, 'refused for good, kept as a dead letter');
     this.#serving.onEnd(this.record, item, { kind: 'dead letter' });
     return true;
   }

@@ -1,19 +1,23 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { JetStreamApiCodes, JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import { Kvm, type KV } from '@nats-io/kv';
+import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import { validate as isUuid } from 'uuid';
 import { jetStream, type NatsConnection } from '../../shared/broker.js';
 import type { Clock } from '../../shared/clock.js';
 import { bus } from '../../shared/contract/bus.js';
 import { BadEvent, decodeEvent, encodeEvent, makeEvent } from '../../shared/event.js';
 import { excerpt } from '../../shared/excerpt.js';
+import { isBelievableSequence } from '../../shared/believable.js';
+import { BadMessage } from '../../shared/messageChecks.js';
 import type { EventData, NodeState } from '../../shared/messages.js';
-import { eventSubject, nodeToken, resourceAddress } from '../../shared/subjects.js';
-import { readBucket } from '../bucket.js';
+import { eventSubject, isNodeToken, nodeOfToken, nodeToken, resourceAddress } from '../../shared/subjects.js';
+import { isErased, readBucket } from '../bucket.js';
+import { readNodeState } from '../states.js';
+import type { Unreadable } from '../unreadable.js';
 import type { ResourceFilter } from '../subscriptions/resource.js';
 import { Unavailable } from '../subscriptions/subscriptions.js';
 import { readNativeEvent } from './nativeEvent.js';
-import { publisherId, type Publisher, type PublisherRecord } from './record.js';
+import { publisherId, readPublisher, type Publisher, type PublisherRecord } from './record.js';
 
 /** An id that names no publisher. */
 export class UnknownPublisher extends Error {
@@ -46,6 +50,7 @@ interface Deps {
   /** ptp_publishers: what was made over REST. */
   publishers: KV;
   scope: string;
+  unreadable: Unreadable;
   now: () => number;
 }
 
@@ -76,16 +81,23 @@ export class Publishers {
 
   /** Those made over REST. */
   async made(): Promise<PublisherRecord[]> {
-    const { jsm, publishers, scope } = this.#deps;
-    const where = { name: bus.buckets.publishers, keys: `${scope}.>` };
-    const { values } = await answered(readBucket<PublisherRecord>(publishers, jsm, where));
+    const { jsm, publishers, scope, unreadable } = this.#deps;
+    const { values } = await answered(
+      readBucket(publishers, jsm, {
+        name: bus.buckets.publishers,
+        keys: `${scope}.>`,
+        read: (value, key) => this.#readMade(value, key),
+        onUnreadable: (key, reason) => unreadable.note('publisher', { key, reason }),
+      }),
+    );
     return [...values.values()];
   }
 
   /** One that was made over REST. Throws HasCollector for a collector's, UnknownPublisher. */
   async madeOne(id: string): Promise<PublisherRecord> {
     const entry = isUuid(id) ? await answered(this.#deps.publishers.get(this.#key(id))) : null;
-    if (entry?.operation === 'PUT') return entry.json<PublisherRecord>();
+    const record = entry === null ? undefined : this.#readEntry(entry);
+    if (record !== undefined) return record;
     throw hasCollector((await this.get(id)).resource);
   }
 
@@ -100,9 +112,37 @@ export class Publishers {
       await answered(this.#deps.publishers.create(this.#key(id), JSON.stringify(record)));
       return record;
     } catch (err) {
-      if (isConflict(err)) return this.madeOne(id);
-      throw err;
+      if (!isConflict(err)) throw err;
+      return this.#takeUp(record, err);
     }
+  }
+
+  /** The one that is there already; when it is no publisher it is overwritten. */
+  async #takeUp(record: PublisherRecord, conflict: unknown): Promise<PublisherRecord> {
+    const key = this.#key(record.id);
+    const entry = await answered(this.#deps.publishers.get(key));
+    if (entry === null || isErased(entry)) throw new Contended('somebody else made or deleted it', { cause: conflict });
+    const existing = this.#readEntry(entry);
+    if (existing !== undefined) return existing;
+    await answered(this.#deps.publishers.put(key, JSON.stringify(record), { previousSeq: entry.revision }));
+    return record;
+  }
+
+  #readEntry(entry: KvEntry): PublisherRecord | undefined {
+    if (isErased(entry)) return undefined;
+    try {
+      return this.#readMade(entry.value, entry.key);
+    } catch (err) {
+      if (!(err instanceof BadMessage)) throw err;
+      this.#deps.unreadable.note('publisher', { key: entry.key, reason: err.message });
+      return undefined;
+    }
+  }
+
+  #readMade(value: Uint8Array, key: string): PublisherRecord {
+    const record = readPublisher(value);
+    if (key !== this.#key(record.id)) throw new BadMessage(`it is about ${record.id}`);
+    return record;
   }
 
   async delete({ id }: PublisherRecord): Promise<void> {
@@ -134,7 +174,7 @@ export class Publishers {
       source,
       type: TYPES.get(path) ?? '',
       time,
-      sequence: String((last && sequenceOf(last.data, source)) ?? now()),
+      sequence: String((last && sequenceOf(last.data, source, now())) ?? now()),
       traceparent: `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-00`,
       data,
     });
@@ -149,9 +189,15 @@ export class Publishers {
   }
 
   async #read(): Promise<Publisher[]> {
-    const { jsm, states } = this.#deps;
-    const where = { name: bus.buckets.states, keys: '>' };
-    const { values: nodes } = await answered(readBucket<NodeState>(states, jsm, where));
+    const { jsm, states, unreadable } = this.#deps;
+    const { values: nodes } = await answered(
+      readBucket(states, jsm, {
+        name: bus.buckets.states,
+        keys: '>',
+        read: readOfNode,
+        onUnreadable: (key, reason) => unreadable.note('state', { key, reason }),
+      }),
+    );
     const collectors = [...nodes.values()].flatMap(({ node, resources }) =>
       resources.map(({ resource: path }) => ({
         id: publisherId(node, path),
@@ -165,7 +211,7 @@ export class Publishers {
 
   async #checkIsFree(node: string): Promise<void> {
     const entry = await answered(this.#deps.states.get(nodeToken(node)));
-    if (entry?.operation === 'PUT') throw hasCollector(resourceAddress(node, ''));
+    if (entry !== null && !isErased(entry)) throw hasCollector(resourceAddress(node, ''));
   }
 
   #key(id: string): string {
@@ -173,18 +219,29 @@ export class Publishers {
   }
 }
 
-export async function openPublishers(broker: NatsConnection, scope: string, clock: Clock): Promise<Publishers> {
+export async function openPublishers(
+  broker: NatsConnection,
+  scope: string,
+  { clock, unreadable }: { clock: Clock; unreadable: Unreadable },
+): Promise<Publishers> {
   const { js, jsm } = await jetStream(broker);
   const kvm = new Kvm(js);
   const states = await kvm.open(bus.buckets.states, { allow_direct: true });
   const publishers = await kvm.open(bus.buckets.publishers, { allow_direct: true });
-  return new Publishers({ js, jsm, states, publishers, scope, now: () => clock.now() });
+  return new Publishers({ js, jsm, states, publishers, scope, unreadable, now: () => clock.now() });
 }
 
-/** The sequence after the last event's, or undefined when the last message was no event. */
-function sequenceOf(data: Uint8Array, source: string): bigint | undefined {
+/** A value of ptp_states; its key says whose. Throws BadMessage. */
+function readOfNode(value: Uint8Array, key: string): NodeState {
+  if (!isNodeToken(key)) throw new BadMessage('its key stands for no node');
+  return readNodeState(value, nodeOfToken(key));
+}
+
+/** The sequence after the last event's, or undefined when the last message was no event, or its sequence nobody's. */
+function sequenceOf(data: Uint8Array, source: string, now: number): number | undefined {
   try {
-    return BigInt(decodeEvent(data, source).sequence) + 1n;
+    const { sequence } = decodeEvent(data, source);
+    return isBelievableSequence(sequence, now) ? Number(sequence) + 1 : undefined;
   } catch (err) {
     if (err instanceof BadEvent) return undefined;
     throw err;

@@ -1,7 +1,8 @@
 import { v5 as nameBasedUuid } from 'uuid';
+import { BadMessage, parseMessage } from '../../shared/messageChecks.js';
 import { isNodeName } from '../../shared/subjects.js';
 import type { Caller } from '../access/caller.js';
-import type { ResourceFilter } from './resource.js';
+import { RESOURCES, type ResourceFilter } from './resource.js';
 
 /** Names of the members in `data.values`: new ones, old ones, or both sets in every value. */
 export type DataVersion = '1.0' | 'v1' | 'both';
@@ -33,31 +34,20 @@ export interface SubscriptionRecord {
   incarnation: string;
 }
 
-/** A path above or of resources: subjects are made of it. */
-const PATH = /^(\/[A-Za-z0-9-]+)+$/;
-
-/** Whether something that was read from the bucket can be served. */
-export function isRecord(value: unknown): value is SubscriptionRecord {
-  if (typeof value !== 'object' || value === null) return false;
-  const {
-    id,
-    resource,
-    filter,
-    endpointUri,
-    secret = '',
-    owner,
-    createdAt,
-    start,
-    stream,
-    incarnation,
-  } = value as Partial<Record<keyof SubscriptionRecord, unknown>>;
-  const areTexts = [id, resource, endpointUri, secret, owner, createdAt, stream, incarnation].every(
-    (text) => typeof text === 'string',
-  );
-  if (!areTexts || !Number.isSafeInteger(start) || !URL.canParse(endpointUri as string)) return false;
-  const { node, path } = (filter ?? {}) as Partial<ResourceFilter>;
-  if (typeof node !== 'string' || typeof path !== 'string') return false;
-  return (node === '*' || isNodeName(node)) && PATH.test(path);
+/**
+ * Reads what the bucket holds. Throws BadMessage when it cannot be served.
+ * @param value a value of the bucket
+ */
+export function readRecord(value: Uint8Array): SubscriptionRecord {
+  const record = parseMessage('SubscriptionRecord', value);
+  // Ours has none: a secret that is null would have its pushes go out unsigned.
+  if (Buffer.from(value).includes(':null')) throw new BadMessage('a member of it is null');
+  const { node, path } = record.filter;
+  if (node !== '*' && !isNodeName(node)) throw new BadMessage('filter.node is neither a node name nor *');
+  if (!RESOURCES.some((resource) => resource === path || resource.startsWith(`${path}/`))) {
+    throw new BadMessage('filter.path is neither a resource nor above one');
+  }
+  return record;
 }
 
 /** Namespace of subscription ids (RFC 9562 §5.5): a fixed random UUID. */

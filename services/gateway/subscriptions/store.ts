@@ -1,13 +1,15 @@
 import { JetStreamApiCodes, JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import { bus } from '../../shared/contract/bus.js';
-import { readBucket } from '../bucket.js';
-import { isRecord, type SubscriptionRecord } from './record.js';
+import { BadMessage } from '../../shared/messageChecks.js';
+import { isErased, readBucket } from '../bucket.js';
+import type { Unreadable } from '../unreadable.js';
+import { readRecord, type SubscriptionRecord } from './record.js';
 
 /** What the bucket holds for a scope. */
 export interface StoredSubscriptions {
   records: SubscriptionRecord[];
-  /** Keys of what is no subscription: somebody else wrote it. */
+  /** Ids under which something else is stored: somebody else wrote it. */
   unreadable: string[];
   /** When the bucket was made; another one was made after the store was lost. */
   bucket: string;
@@ -18,8 +20,10 @@ export class SubscriptionStore {
   readonly #bucket: KV;
   readonly #jsm: JetStreamManager;
   readonly #scope: string;
+  readonly #unreadable: Unreadable | undefined;
 
-  constructor(bucket: KV, jsm: JetStreamManager, scope: string) {
+  constructor(bucket: KV, jsm: JetStreamManager, scope: string, unreadable?: Unreadable) {
+    this.#unreadable = unreadable;
     this.#bucket = bucket;
     this.#jsm = jsm;
     this.#scope = scope;
@@ -27,18 +31,19 @@ export class SubscriptionStore {
 
   /** Reads them all; throws when the broker went away in between. */
   async load(): Promise<StoredSubscriptions> {
-    const where = { name: bus.buckets.subscriptions, keys: `${this.#scope}.>` };
-    const { values, unreadable, created } = await readBucket<unknown>(this.#bucket, this.#jsm, where);
-    const records: SubscriptionRecord[] = [];
+    const unreadable: string[] = [];
     const shared = new Map<string, string>();
-    for (const [key, value] of values) {
-      if (isRecord(value) && key === this.#key(value.id)) {
-        shareTexts(value, shared);
-        records.push(value);
-      } else {
-        unreadable.push(key);
-      }
-    }
+    const { values, created } = await readBucket(this.#bucket, this.#jsm, {
+      name: bus.buckets.subscriptions,
+      keys: `${this.#scope}.>`,
+      read: (value, key) => this.#read(value, key),
+      onUnreadable: (key, reason) => {
+        unreadable.push(key.slice(this.#scope.length + 1));
+        this.#unreadable?.note('subscription', { key, reason });
+      },
+    });
+    const records = [...values.values()];
+    for (const record of records) shareTexts(record, shared);
     return { records, unreadable, bucket: created };
   }
 
@@ -49,10 +54,28 @@ export class SubscriptionStore {
       return record;
     } catch (err) {
       if (!(err instanceof JetStreamApiError) || err.code !== JetStreamApiCodes.StreamWrongLastSequence) throw err;
-      const entry = await this.#bucket.get(this.#key(record.id));
-      if (entry === null || entry.operation !== 'PUT') throw err;
-      return entry.json<SubscriptionRecord>();
+      return this.#takeUp(record, err);
     }
+  }
+
+  /** What is there already; when it is no subscription it is overwritten. */
+  async #takeUp(record: SubscriptionRecord, conflict: Error): Promise<SubscriptionRecord> {
+    const key = this.#key(record.id);
+    const entry = await this.#bucket.get(key);
+    if (entry === null || isErased(entry)) throw conflict;
+    try {
+      return this.#read(entry.value, key);
+    } catch (err) {
+      if (!(err instanceof BadMessage)) throw err;
+      await this.#bucket.put(key, JSON.stringify(record), { previousSeq: entry.revision });
+      return record;
+    }
+  }
+
+  #read(value: Uint8Array, key: string): SubscriptionRecord {
+    const record = readRecord(value);
+    if (key !== this.#key(record.id)) throw new BadMessage(`it is about ${record.id}`);
+    return record;
   }
 
   async put(record: SubscriptionRecord): Promise<void> {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { JetStreamApiError } from '@nats-io/jetstream';
 import { excerpt } from '../../shared/excerpt.js';
 import type { Logger } from '../../shared/log.js';
 import type { Caller } from '../access/caller.js';
@@ -141,12 +142,14 @@ export class Subscriptions {
   /**
    * Compares with what is stored, and follows: somebody else may have written. What we have changed ourselves since the
    * last comparison is left to the next one: a list that is being read may show what was before. When the bucket was
-   * lost and made anew, what we know is written back instead. Rejects while the broker is away.
+   * lost and made anew, or something else was written in the place of a subscription, what we know is written back
+   * instead. Rejects while the broker is away.
    */
   async reconcile(): Promise<void> {
     const { store, log } = this.#deps;
     const { records, unreadable, bucket } = await store.load();
     const isLost = bucket !== this.#bucket;
+    const isSpoilt = new Set(unreadable);
     const ours = this.#changed;
     this.#changed = new Set(this.#changes.keys());
     const found = differences(this.#records, records, (id) => !isLost && ours.has(id));
@@ -158,17 +161,24 @@ export class Subscriptions {
         this.#adopt(record);
       }),
       this.#each(found.removed, async (record) => {
-        if (isLost) await store.create(record);
+        if (isLost || isSpoilt.has(record.id)) await this.#writeBack(record);
         else await this.#forget(record.id);
       }),
     ]);
     this.#bucket = bucket;
-    if (unreadable.length > 0) log.warn({ keys: unreadable.slice(0, 10) }, 'stored values that are no subscriptions');
     const counts = Object.entries(found).map(([what, some]) => [what, some.length] as const);
     if (isLost) log.error({ writtenBack: found.removed.length }, 'the stored subscriptions were lost');
     else if (counts.some(([, count]) => count > 0)) {
       log.warn(Object.fromEntries(counts), 'subscriptions were stored or deleted by somebody else');
     }
+  }
+
+  /** Rejects while the broker is away; when it refuses this one, it is served all the same. */
+  async #writeBack(record: SubscriptionRecord): Promise<void> {
+    await this.#deps.store.create(record).catch((err: unknown) => {
+      if (!(err instanceof JetStreamApiError)) throw err;
+      this.#deps.log.error({ err, subscription: record.id }, 'not written back: the broker refuses it');
+    });
   }
 
   /** Each in its turn; one that we change before its turn has come is left to the next comparison. */
