@@ -44,7 +44,8 @@ export interface SubscriptionRecord {
 export function readRecord(value: Uint8Array): SubscriptionRecord {
   const record = parseMessage('SubscriptionRecord', value);
   // Ours has none: a secret that is null would have its pushes go out unsigned.
-  if (Buffer.from(value).includes(':null')) throw new BadMessage('a member of it is null');
+  const members: unknown[] = Object.values(JSON.parse(Buffer.from(value).toString('utf8')) as object);
+  if (members.includes(null)) throw new BadMessage('a member of it is null');
   const { node, path } = record.filter;
   if (node !== '*' && !isNodeName(node)) throw new BadMessage('filter.node is neither a node name nor *');
   if (!RESOURCES.some((resource) => resource === path || resource.startsWith(`${path}/`))) {
