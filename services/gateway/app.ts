@@ -1,3 +1,4 @@
+import type { Dispatcher } from 'undici';
 import { Kvm, type KV } from '@nats-io/kv';
 import { connectBroker, jetStream, type NatsConnection } from '../shared/broker.js';
 import { sleep } from '../shared/clock.js';
@@ -12,8 +13,7 @@ import { startCanary } from './canary/canary.js';
 import type { GatewayConfig } from './config.js';
 import { DeadLetters } from './delivery/deadLetters.js';
 import { Engine } from './delivery/engine.js';
-import { CONNECTIONS_PER_ORIGIN } from './delivery/originSlots.js';
-import { Poster } from './delivery/post.js';
+import { CONNECTIONS_PER_ORIGIN } from './push/originLimiter.js';
 import { endpointAgent } from './endpoints/agent.js';
 import { checkEndpoint } from './endpoints/check.js';
 import { EndpointChecks } from './endpoints/checks.js';
@@ -85,7 +85,7 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
   log.info({ port: server.port }, 'serving the API');
 
   const broker = await connectBroker(config.broker, 'gateway', deps);
-  loaded = await serve(config, deps, { broker, metrics, poster: new Poster(agent, config.dataNames, clock) });
+  loaded = await serve(config, deps, { broker, metrics, agent });
   log.info({ port: server.port, subscriptions: loaded.subscriptions.size }, 'ready');
   return { apiPort: server.port };
 }
@@ -93,11 +93,11 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
 interface Parts {
   broker: NatsConnection;
   metrics: GatewayMetrics;
-  poster: Poster;
+  agent: Dispatcher;
 }
 
 /** Loads subscriptions and cursor, and delivers from there on. */
-async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poster }: Parts): Promise<Loaded> {
+async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, agent }: Parts): Promise<Loaded> {
   const { log, life, clock } = deps;
   const { js, jsm } = await jetStream(broker);
   const kvm = new Kvm(js);
@@ -115,7 +115,8 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, metrics, poste
     maxAgeMs: config.maxEventAgeMs,
     states,
     deadLetters,
-    poster,
+    agent,
+    defaultNames: config.dataNames,
     metrics,
     measuring,
     clock,

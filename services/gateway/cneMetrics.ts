@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { Outcome } from './delivery/outcome.js';
-import type { Ending } from './delivery/work.js';
+import type { DeliveryOutcome } from '../shared/messages.js';
+import type { AttemptResult } from './push/result.js';
 
 /** Addresses that get series of their own; a gateway of many nodes counts the rest together. */
 const MAX_ADDRESSES = 1_000;
@@ -70,13 +70,16 @@ export class CneMetrics {
     this.#apiPublished.inc({ address: this.#known(address), status: result === 'success' ? 'success' : 'fail' });
   }
 
-  attempted(address: string, { kind }: Outcome): void {
-    if (kind === 'stopped') return;
-    this.#posts.inc({ type: this.#known(address), status: kind === 'settled' ? 'success' : 'failed' });
+  attempted(address: string, { kind }: AttemptResult): void {
+    if (kind === 'cancelled') return;
+    this.#posts.inc({ type: this.#known(address), status: kind === 'accepted' ? 'success' : 'failed' });
   }
 
-  ended(address: string, { kind }: Ending): void {
-    this.#acks.inc({ type: this.#known(address), status: kind === 'delivered' ? 'success' : 'failed' });
+  settled(address: string, outcome: DeliveryOutcome): void {
+    this.#acks.inc({
+      type: this.#known(address),
+      status: outcome === 'delivered' || outcome === 'retried' ? 'success' : 'failed',
+    });
   }
 
   /** @param address absent: the request named no resource */

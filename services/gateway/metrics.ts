@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { CneMetrics } from './cneMetrics.js';
 import { loadByOrigin, type OriginLoad } from './originLoad.js';
 import type { Engine } from './delivery/engine.js';
-import type { Served } from './delivery/served.js';
+import type { Subscriber } from './delivery/subscriber.js';
 
 /** Origins that have series of their own; which ones is found anew at each scrape. */
 const BUSIEST_ORIGINS = 10;
@@ -77,7 +77,7 @@ export const declareMetrics = (registry: Registry) => ({
 
 export type GatewayMetrics = ReturnType<typeof declareMetrics>;
 
-function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: () => number): void {
+function watch(registry: Registry, { subscribers, tail }: Engine, subscriptions: () => number): void {
   const gauge = (name: string, help: string, value: () => number): Gauge =>
     new Gauge({
       name,
@@ -87,20 +87,21 @@ function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: (
         this.set(value());
       },
     });
-  const sum = (count: (one: Served) => number): number => Array.from(deliverer.all(), count).reduce((a, b) => a + b, 0);
+  const sum = (count: (one: Subscriber) => number): number =>
+    Array.from(subscribers.all(), count).reduce((a, b) => a + b, 0);
 
   gauge('ptp_gateway_subscriptions', 'Subscriptions of this scope.', subscriptions);
   gauge('ptp_gateway_open_lanes', 'Subscription and resource pairs with undelivered events.', () =>
-    sum((served) => served.openLanes),
+    sum((subscriber) => subscriber.openLanes),
   );
-  gauge('ptp_gateway_held_events', 'Events that lanes hold in memory.', () => sum((served) => served.held));
+  gauge('ptp_gateway_held_events', 'Events that lanes hold in memory.', () => sum((subscriber) => subscriber.held));
   gauge('ptp_gateway_detached_subscriptions', 'Subscriptions that are behind the tail.', () =>
-    sum((served) => (served.isAttached ? 0 : 1)),
+    sum((subscriber) => (subscriber.isAttached ? 0 : 1)),
   );
   gauge(
     'ptp_gateway_oldest_undelivered_seconds',
     'Age of the oldest event that waits in a lane.',
-    () => deliverer.backlog().oldestUndeliveredSeconds,
+    () => subscribers.backlog().oldestUndeliveredSeconds,
   );
   gauge('ptp_gateway_tail_sequence', 'Stream sequence of the last event read from the log.', () => tail.position);
 
@@ -112,7 +113,7 @@ function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: (
       registers: [registry],
       collect() {
         this.reset();
-        for (const load of loadByOrigin(deliverer.all(), BUSIEST_ORIGINS)) {
+        for (const load of loadByOrigin(subscribers.all(), BUSIEST_ORIGINS)) {
           this.set({ origin: load.origin }, value(load));
         }
       },

@@ -2,8 +2,8 @@ import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import { bus } from '../../shared/contract/bus.js';
 import type { DeadLetter } from '../../shared/contract/rest-v1.js';
 import type { DataVersion, SubscriptionRecord } from '../subscriptions/record.js';
-import { pushedEvent } from './body.js';
-import type { Item } from './lane.js';
+import type { PtpEvent } from '../../shared/event.js';
+import { pushedEvent } from '../push/body.js';
 
 /** Dead letters that one answer lists, the newest. */
 export const LISTED = 100;
@@ -19,7 +19,7 @@ export class DeadLetters {
   }
 
   /** Rejects while the broker is away. A repeat of the same event is the same dead letter. */
-  async bury(record: SubscriptionRecord, { event }: Item, reason: string, now: number): Promise<void> {
+  async store(record: SubscriptionRecord, event: PtpEvent, reason: string, now: number): Promise<void> {
     const letter: DeadLetter = {
       subscription: record.id,
       reason,

@@ -1,3 +1,4 @@
+import type { Delivery } from './delivery.js';
 import type { LoggedEvent } from './log.js';
 
 /** Events a lane holds at most; what comes beyond is read from the log when its turn has come. */
@@ -25,6 +26,11 @@ export interface Gap {
  * lane has caught up. All positions are stream sequences.
  */
 export class Lane {
+  readonly subject: string;
+  /** What is under way. */
+  delivery: Delivery | undefined;
+  /** The log is being read for it. */
+  isReading = false;
   /** Everything up to here is settled. */
   #settled: number;
   /** Everything up to here has been taken into the queue. */
@@ -50,7 +56,8 @@ export class Lane {
    * @param newest events up to here may be in the log and have to be looked for
    * @param lastSequence of the state that was sent last: events up to it are not needed
    */
-  constructor(settled: number, newest: number = settled, lastSequence = -1n) {
+  constructor(subject: string, settled: number, newest: number = settled, lastSequence = -1n) {
+    this.subject = subject;
     this.#lastSequence = lastSequence;
     this.#startedSequence = lastSequence;
     this.#settled = settled;
@@ -170,7 +177,7 @@ export class Lane {
   }
 
   /** A current state waits to be delivered, or is still asked for. */
-  get owesState(): boolean {
+  get isStateDue(): boolean {
     return this.#isAwaitingState || this.#later !== undefined || this.#queue.some(({ logged }) => logged === undefined);
   }
 
@@ -182,6 +189,11 @@ export class Lane {
   get isIdle(): boolean {
     const isStateDue = this.#isAwaitingState || this.#asked > 0 || this.#later !== undefined;
     return this.#queue.length === 0 && this.#taken >= this.#newest && !isStateDue;
+  }
+
+  /** An item was begun, and is not settled. */
+  get isBusy(): boolean {
+    return this.#isBusy;
   }
 
   get length(): number {

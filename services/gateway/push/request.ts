@@ -1,17 +1,18 @@
 import { errors, type Dispatcher } from 'undici';
 import type { Clock } from '../../shared/clock.js';
+import type { Delivery } from '../delivery/delivery.js';
 import { errorReason } from '../endpoints/agent.js';
-import { outcomeOf, type Outcome } from './outcome.js';
+import { CANCELLED, resultOf, type AttemptResult } from './result.js';
 
 /** Of an answer's body; what it says is nobody's business here. */
 const MAX_ANSWER_BYTES = 4_096;
 
-/** Follows one attempt. */
-export interface AttemptWatch {
-  /** The request goes out now. Gives the trace context that it carries. */
-  began(): string;
-  /** There is an answer, a status, or there will be none. Called once, after `began`. */
-  ended(answer: number | 'timeout' | 'connection' | 'stopped'): void;
+/** Who is told of one request. */
+export interface RequestOwner {
+  /** There is an answer, a status, or there will be none. Called once. */
+  answered(delivery: Delivery, answer: number | 'timeout' | 'connection' | 'stopped'): void;
+  /** Called once, with what became of it. */
+  finish(delivery: Delivery, result: AttemptResult): void;
 }
 
 /**
@@ -19,20 +20,19 @@ export interface AttemptWatch {
  * AbortSignal for each request, would cost more than the request itself.
  */
 export class Request implements Dispatcher.DispatchHandler {
+  readonly #delivery: Delivery;
+  readonly #owner: RequestOwner;
   readonly #clock: Pick<Clock, 'now'>;
-  readonly #watch: Pick<AttemptWatch, 'ended'>;
-  readonly #onEnd: (outcome: Outcome) => void;
   #controller: Dispatcher.DispatchController | undefined;
   /** What it comes to unless the answer says something else. */
-  #outcome: Outcome | undefined;
+  #result: AttemptResult | undefined;
   #isEnded = false;
   #bytes = 0;
 
-  /** @param onEnd called once, with what became of it */
-  constructor(clock: Pick<Clock, 'now'>, watch: Pick<AttemptWatch, 'ended'>, onEnd: (outcome: Outcome) => void) {
+  constructor(delivery: Delivery, owner: RequestOwner, clock: Pick<Clock, 'now'>) {
+    this.#delivery = delivery;
+    this.#owner = owner;
     this.#clock = clock;
-    this.#watch = watch;
-    this.#onEnd = onEnd;
   }
 
   send(dispatcher: Dispatcher, options: Dispatcher.DispatchOptions): void {
@@ -45,7 +45,7 @@ export class Request implements Dispatcher.DispatchHandler {
 
   /** Unless it was answered, it says nothing about the endpoint. */
   abort(): void {
-    this.#cut({ kind: 'stopped' }, 'stopped');
+    this.#cut(CANCELLED, 'stopped');
   }
 
   /** @param ms the time that it had */
@@ -54,22 +54,22 @@ export class Request implements Dispatcher.DispatchHandler {
   }
 
   // The status decides; a body that breaks off, is too long or never ends is nobody's business.
-  #cut(outcome: Outcome, why: 'timeout' | 'stopped'): void {
-    if (this.#outcome === undefined) this.#watch.ended(why);
-    this.#outcome ??= outcome;
+  #cut(result: AttemptResult, why: 'timeout' | 'stopped'): void {
+    if (this.#result === undefined) this.#owner.answered(this.#delivery, why);
+    this.#result ??= result;
     if (this.#controller) this.#controller.abort(new errors.RequestAbortedError());
-    else this.#end(this.#outcome);
+    else this.#end(this.#result);
   }
 
   #fail(err: unknown): void {
-    if (this.#outcome === undefined) this.#watch.ended('connection');
-    this.#end(this.#outcome ?? { kind: 'failed', reason: errorReason(err) });
+    if (this.#result === undefined) this.#owner.answered(this.#delivery, 'connection');
+    this.#end(this.#result ?? { kind: 'failed', reason: errorReason(err) });
   }
 
-  #end(outcome: Outcome): void {
+  #end(result: AttemptResult): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#onEnd(outcome);
+    this.#owner.finish(this.#delivery, result);
   }
 
   // --- called by undici
@@ -86,9 +86,9 @@ export class Request implements Dispatcher.DispatchHandler {
     headers: Record<string, string | string[] | undefined>,
   ): void {
     // Of 100 Continue and its like the answer itself follows.
-    if (statusCode < 200 || this.#outcome !== undefined) return;
-    this.#watch.ended(statusCode);
-    this.#outcome = outcomeOf(statusCode, headers['retry-after'], this.#clock.now());
+    if (statusCode < 200 || this.#result !== undefined) return;
+    this.#owner.answered(this.#delivery, statusCode);
+    this.#result = resultOf(statusCode, headers['retry-after'], this.#clock.now());
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -97,7 +97,7 @@ export class Request implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    this.#end(this.#outcome ?? { kind: 'failed', reason: 'no status' });
+    this.#end(this.#result ?? { kind: 'failed', reason: 'no status' });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, err: Error): void {
