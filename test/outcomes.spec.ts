@@ -116,7 +116,7 @@ describe('what a consumer answers', () => {
     // Away until the age limit has taken what it may: the events that a newer one supersedes.
     await eventually(async () => {
       const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
-      return metrics.includes('ptp_gateway_deliveries_total{outcome="too old"} 3');
+      return metrics.includes('ptp_gateway_deliveries_total{outcome="too_old"} 3');
     });
     await consumer.comeBack();
 

@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { PlainCounter, PlainHistogram } from '../shared/plainMetrics.js';
 import { CneMetrics } from './cneMetrics.js';
 import { loadByOrigin, type OriginLoad } from './originLoad.js';
 import type { Engine } from './delivery/engine.js';
@@ -7,22 +8,26 @@ import type { Subscriber } from './delivery/subscriber.js';
 /** Origins that have series of their own; which ones is found anew at each scrape. */
 const BUSIEST_ORIGINS = 10;
 
+/** Seconds. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
 /** The gateway's own vital signs. */
 export const declareMetrics = (registry: Registry) => ({
   cne: new CneMetrics(registry),
-  deliveries: new Counter({
-    name: 'ptp_gateway_deliveries_total',
-    help: 'Deliveries that came to an end, by outcome; retried: delivered, but not with the first attempt.',
-    labelNames: ['outcome'] as const,
-    registers: [registry],
-  }),
-  attempts: new Histogram({
-    name: 'ptp_gateway_attempt_seconds',
-    help: 'Duration of the attempts to post an event, by what became of them.',
-    labelNames: ['outcome'] as const,
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers: [registry],
-  }),
+  deliveries: new PlainCounter(
+    registry,
+    'ptp_gateway_deliveries_total',
+    'Deliveries that came to an end, by outcome (delivered, retried: not with the first attempt, dead_letter, too_old).',
+    'outcome',
+    ['delivered', 'retried', 'dead_letter', 'too_old'],
+  ),
+  attempts: new PlainHistogram(
+    registry,
+    'ptp_gateway_attempt_seconds',
+    'Duration of the attempts to post an event, by what became of them.',
+    BUCKETS,
+    'outcome',
+  ),
   badMessages: new Counter({
     name: 'ptp_gateway_bad_messages_total',
     help: 'Messages on ptp.events.> that were no events and were passed over.',
@@ -48,12 +53,12 @@ export const declareMetrics = (registry: Registry) => ({
     help: 'Subscriptions whose open lanes did not fit into a saved cursor: a restart then would repeat some of their events.',
     registers: [registry],
   }),
-  deliverySeconds: new Histogram({
-    name: 'ptp_gateway_delivery_seconds',
-    help: 'From the broker having stored an event until the consumer has acknowledged it; clocks of two hosts.',
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers: [registry],
-  }),
+  deliverySeconds: new PlainHistogram(
+    registry,
+    'ptp_gateway_delivery_seconds',
+    'From the broker having stored an event until the consumer has acknowledged it; clocks of two hosts.',
+    BUCKETS,
+  ),
   receipts: new Counter({
     name: 'ptp_gateway_receipts_total',
     help: 'Receipts for collectors: sent; sampled: another one sent stood for it; dropped: broker away, not allowed, or too many.',

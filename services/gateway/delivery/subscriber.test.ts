@@ -108,7 +108,11 @@ class World {
   /** Subscribed or pinged again. */
   async enable(): Promise<void> {
     await this.disable();
-    this.subscriber = new Subscriber(record, this.subscriber.cursor(this.position) ?? [this.position, {}], this.#ports());
+    this.subscriber = new Subscriber(
+      record,
+      this.subscriber.cursor(this.position) ?? [this.position, {}],
+      this.#ports(),
+    );
     this.subscriber.sendStates('after');
   }
 

@@ -25,14 +25,14 @@ export class DeliveryMetrics implements DeliveryListener {
   answered(): void {}
 
   finished({ event, postMs, answeredMs }: Delivery, result: AttemptResult): void {
-    this.#metrics.attempts.observe({ outcome: result.kind }, (answeredMs - postMs) / 1_000);
+    this.#metrics.attempts.observe((answeredMs - postMs) / 1_000, result.kind);
     this.#metrics.cne.attempted(event.source, result);
   }
 
   settled({ event, logged, missed }: Delivery, outcome: DeliveryOutcome): void {
     const { cne, deliveries, deliverySeconds, missed: missedEvents } = this.#metrics;
     cne.settled(event.source, outcome);
-    deliveries.inc({ outcome });
+    deliveries.inc(outcome);
     if (outcome !== 'delivered' && outcome !== 'retried') return;
     if (logged) deliverySeconds.observe(Math.max(0, this.#clock.now() - logged.storedAtMs) / 1_000);
     if (typeof missed === 'number' && missed > 0) missedEvents.inc(missed);

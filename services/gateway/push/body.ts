@@ -48,8 +48,26 @@ export function bodyOf(
   return (logged.bodies[names] ??= encodeBody(event, names));
 }
 
-const encodeBody = (event: PtpEvent, names: DataVersion): Buffer =>
-  Buffer.from(JSON.stringify(pushedEvent(event, names)), 'utf8');
+/**
+ * The JSON of `pushedEvent`, written by hand: it is made once for each event, and JSON.stringify of the objects takes three
+ * times as long.
+ */
+function encodeBody(event: PtpEvent, names: DataVersion): Buffer {
+  const { id, type, source, time, data } = event;
+  let values = '';
+  for (const { ResourceAddress, data_type, value_type, value } of data.values) {
+    const [address, dataType, valueType] = [text(ResourceAddress), text(data_type), text(value_type)];
+    values += values === '' ? '{' : ',{';
+    if (names !== 'v1') values += `"ResourceAddress":${address},"data_type":${dataType},"value_type":${valueType},`;
+    if (names !== '1.0') values += `"resource":${address},"dataType":${dataType},"valueType":${valueType},`;
+    values += `"value":${text(value)}}`;
+  }
+  const version = names === 'v1' ? 'v1' : '1.0';
+  const head = `{"id":${text(id)},"type":${text(type)},"source":${text(source)},"dataContentType":"application/json"`;
+  return Buffer.from(`${head},"time":${text(time)},"data":{"version":"${version}","values":[${values}]}}`, 'utf8');
+}
+
+const text = (value: string): string => JSON.stringify(value);
 
 /** What CurrentState answers: a CloudEvent in the form v1 clients know, `source` without the node, `subject` with it. */
 export function currentStateEvent(

@@ -1,78 +1,77 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { backToLanes, PlayedEndpoint, PlayedLanes } from '../../../test/support/deliveries.js';
 import { FakeClock } from '../../../test/support/fakeClock.js';
-import { Pace } from './pace.js';
+import { Stage } from '../delivery/stage.js';
+import { CircuitBreaker } from './circuitBreaker.js';
+import { ACCEPTED, CANCELLED } from './result.js';
 
-/** Whether a turn is given now. */
-const isGiven = async (asked: Promise<boolean>): Promise<boolean> => {
-  const waiting = Symbol('waiting');
-  return (await Promise.race([asked, turn(waiting)])) === true;
-};
+const FAILED = { kind: 'failed', reason: 'answered 500' } as const;
 
 function start() {
   const clock = new FakeClock();
-  const recovered: number[] = [];
-  const stopping = new AbortController();
-  const pace = new Pace(
-    clock,
-    () => 1,
-    stopping.signal,
-    () => recovered.push(clock.monotonic()),
-  );
-  return { clock, pace, recovered, stopping };
+  const lanes = new PlayedLanes();
+  const endpoint = new PlayedEndpoint();
+  const breaker = Stage.chain(backToLanes, new CircuitBreaker(clock, () => 1), endpoint);
+  const begin = () => {
+    const delivery = lanes.delivery();
+    breaker.start(delivery);
+    return delivery;
+  };
+  const isBegun = (delivery: ReturnType<typeof begin>): boolean => endpoint.attempts.includes(delivery);
+  return { clock, lanes, endpoint, begin, isBegun };
 }
 
-describe('the pace of an endpoint', () => {
-  it('has four attempts side by side, and the next one when one ends', async () => {
-    const { pace } = start();
-    for (let i = 0; i < 8; i += 1) expect(await isGiven(pace.turn())).toBe(true);
-    const fifth = pace.turn();
-    expect(await isGiven(fifth)).toBe(false);
-    pace.succeeded();
-    expect(await isGiven(fifth)).toBe(true);
+describe('the circuit of a subscription', () => {
+  it('has eight attempts side by side, and the next one when one ends', () => {
+    const { endpoint, begin, isBegun } = start();
+    const first = begin();
+    for (let i = 0; i < 7; i += 1) expect(isBegun(begin())).toBe(true);
+    const ninth = begin();
+    expect(isBegun(ninth)).toBe(false);
+    endpoint.answer(first, ACCEPTED);
+    expect(isBegun(ninth)).toBe(true);
   });
 
-  it('makes one attempt at a time with growing pauses when attempt after attempt fails, until one succeeds', async () => {
-    const { clock, pace, recovered } = start();
-    for (let i = 0; i < 3; i += 1) {
-      await pace.turn();
-      pace.failed(undefined);
-    }
-    expect(pace.isFailing).toBe(true);
-    const first = pace.turn();
-    const second = pace.turn();
-    expect(await isGiven(first)).toBe(false);
+  it('makes one attempt at a time with growing pauses when attempt after attempt fails, until one succeeds', () => {
+    const { clock, lanes, endpoint, begin, isBegun } = start();
+    for (let i = 0; i < 3; i += 1) endpoint.answer(begin(), FAILED);
+    expect(lanes.circuit.isFailing).toBe(true);
+    const [first, second] = [begin(), begin()];
+    expect(isBegun(first)).toBe(false);
     clock.advance({ ms: 100 });
-    expect(await isGiven(first)).toBe(true);
-    expect(await isGiven(second)).toBe(false);
-    pace.failed(undefined);
+    expect(isBegun(first)).toBe(true);
+    expect(isBegun(second)).toBe(false);
+    endpoint.answer(first, FAILED);
     clock.advance({ ms: 199 });
-    expect(await isGiven(second)).toBe(false);
+    expect(isBegun(second)).toBe(false);
     clock.advance({ ms: 1 });
-    expect(await isGiven(second)).toBe(true);
-    pace.succeeded();
-    expect(pace.isFailing).toBe(false);
-    expect(recovered).toHaveLength(1);
-    for (let i = 0; i < 8; i += 1) expect(await isGiven(pace.turn())).toBe(true);
+    expect(isBegun(second)).toBe(true);
+    endpoint.answer(second, ACCEPTED);
+    expect(lanes.circuit.isFailing).toBe(false);
+    expect(lanes.recoveries).toBe(1);
+    for (let i = 0; i < 8; i += 1) expect(isBegun(begin())).toBe(true);
   });
 
-  it('pauses as long as the endpoint asks', async () => {
-    const { clock, pace } = start();
-    await pace.turn();
-    pace.failed(7_000);
-    const next = pace.turn();
+  it('pauses as long as the endpoint asks', () => {
+    const { clock, endpoint, begin, isBegun } = start();
+    endpoint.answer(begin(), { ...FAILED, afterMs: 7_000 });
+    const next = begin();
     clock.advance({ ms: 6_999 });
-    expect(await isGiven(next)).toBe(false);
+    expect(isBegun(next)).toBe(false);
     clock.advance({ ms: 1 });
-    expect(await isGiven(next)).toBe(true);
+    expect(isBegun(next)).toBe(true);
   });
 
-  it('lets those go who are told to stop', async () => {
-    const { pace, stopping } = start();
-    await pace.turn();
-    pace.failed(7_000);
-    const waiting = pace.turn();
-    stopping.abort();
-    expect(await waiting).toBe(false);
-    expect(await pace.turn()).toBe(false);
+  it('lets nobody through who is told to stop', () => {
+    const { lanes, endpoint, begin } = start();
+    endpoint.answer(begin(), { ...FAILED, afterMs: 7_000 });
+    const waiting = begin();
+    lanes.isStopping = true;
+    waiting.waitsIn?.cancel(waiting);
+    const late = begin();
+    expect(lanes.results.slice(1)).toEqual([
+      { delivery: waiting, result: CANCELLED },
+      { delivery: late, result: CANCELLED },
+    ]);
+    expect(endpoint.attempts).toEqual([]);
   });
 });

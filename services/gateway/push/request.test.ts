@@ -2,7 +2,8 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import type { Agent } from 'undici';
 import { eventually } from '../../../test/support/eventually.js';
 import { endpointAgent } from '../endpoints/agent.js';
-import type { Outcome } from './outcome.js';
+import { PlayedLanes } from '../../../test/support/deliveries.js';
+import type { AttemptResult } from './result.js';
 import { Request } from './request.js';
 
 const OK = 'HTTP/1.1 204 No Content\r\n\r\n';
@@ -37,23 +38,23 @@ describe('one POST, whatever the other side does', () => {
   });
 
   function send(headers: Record<string, string> = {}) {
-    const ends: Outcome[] = [];
+    const ends: AttemptResult[] = [];
     const heard: unknown[] = [];
-    const request = new Request(
-      { now: () => 0 },
-      { ended: (what) => void heard.push(what) },
-      (one) => void ends.push(one),
-    );
+    const owner = {
+      answered: (_: unknown, answer: unknown) => void heard.push(answer),
+      finish: (_: unknown, result: AttemptResult) => void ends.push(result),
+    };
+    const request = new Request(new PlayedLanes().delivery(), owner, { now: () => 0 });
     request.send(agent, { origin, path: '/', method: 'POST', headers, body: 'x' });
     return { request, ends, heard, end: () => eventually(() => ends[0], 5_000) };
   }
 
-  it.each<[string, (socket: Socket) => void, Outcome['kind'], unknown]>([
-    ['answers', (s) => s.write(OK), 'settled', 204],
+  it.each<[string, (socket: Socket) => void, AttemptResult['kind'], unknown]>([
+    ['answers', (s) => s.write(OK), 'accepted', 204],
     [
       'says 100 Continue and 103 Early Hints first',
       (s) => s.write(`HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n${OK}`),
-      'settled',
+      'accepted',
       204,
     ],
     [
@@ -76,13 +77,13 @@ describe('one POST, whatever the other side does', () => {
     [
       'has much to say',
       (s) => s.write(`HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n${'x'.repeat(9_000)}`),
-      'settled',
+      'accepted',
       200,
     ],
     [
       'breaks off after its status',
       (s) => s.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx', () => setTimeout(() => s.resetAndDestroy(), 20)),
-      'settled',
+      'accepted',
       200,
     ],
     ['has headers without end', (s) => s.write(`HTTP/1.1 200 OK\r\nx: ${'x'.repeat(20_000)}`), 'failed', 'connection'],
@@ -93,7 +94,7 @@ describe('one POST, whatever the other side does', () => {
     expect(heard).toEqual([said]);
     answer = (socket) => void socket.write(OK);
     // The only connection is free again.
-    expect((await send().end()).kind).toBe('settled');
+    expect((await send().end()).kind).toBe('accepted');
     expect(ends).toHaveLength(1);
   });
 
@@ -109,7 +110,7 @@ describe('one POST, whatever the other side does', () => {
     const third = send();
     second.request.abort();
     third.request.timeOut(7);
-    expect([second.ends[0]?.kind, third.ends[0]?.kind]).toEqual(['stopped', 'failed']);
+    expect([second.ends[0]?.kind, third.ends[0]?.kind]).toEqual(['cancelled', 'failed']);
     answer = (socket) => void socket.write(OK);
     for (const socket of sockets) socket.write(OK);
     await first.end();
@@ -133,7 +134,7 @@ describe('one POST, whatever the other side does', () => {
     const { request, end, heard } = send();
     await eventually(() => heard.length === 1);
     request.abort();
-    expect((await end()).kind).toBe('settled');
+    expect((await end()).kind).toBe('accepted');
     expect(heard).toEqual([200]);
   });
 
