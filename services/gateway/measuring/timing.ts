@@ -48,10 +48,7 @@ export class Timing implements DeliveryListener {
     if (kind === 'cancelled' || kind === 'gone') delivery.span?.abandon(delivery.answeredMs);
   }
 
-  settled(
-    { event: _, lanes, logged, attempt, firstPostMs, postMs, answeredMs, span }: Delivery,
-    outcome: DeliveryOutcome,
-  ): void {
+  settled({ lanes, logged, attempt, firstPostMs, postMs, answeredMs, span }: Delivery, outcome: DeliveryOutcome): void {
     if (logged === undefined) return;
     this.#parts.receipts.delivered(logged, {
       subscription: lanes.record.id,

@@ -1,4 +1,5 @@
 import type { Clock } from '../../shared/clock.js';
+import { Fifo } from '../../shared/fifo.js';
 import type { Delivery } from '../delivery/delivery.js';
 import { Stage } from '../delivery/stage.js';
 import { backoffMs } from './backoff.js';
@@ -15,7 +16,7 @@ export class Circuit {
   failures = 0;
   pausedUntilMs = 0;
   /** In their order; made when somebody has to wait. */
-  waiting: Set<Delivery> | undefined;
+  waiting: Fifo<Delivery> | undefined;
   cancelWake: (() => void) | undefined;
 
   /** Attempt after attempt fails. */
@@ -56,7 +57,7 @@ export class CircuitBreaker extends Stage {
       this.inner.start(delivery);
       return;
     }
-    (circuit.waiting ??= new Set()).add(delivery);
+    (circuit.waiting ??= new Fifo()).push(delivery);
     delivery.waitsIn = this;
     this.#admit(circuit);
   }
@@ -79,7 +80,7 @@ export class CircuitBreaker extends Stage {
   override cancel(delivery: Delivery): void {
     const { circuit } = delivery.lanes;
     delivery.waitsIn = undefined;
-    circuit.waiting?.delete(delivery);
+    circuit.waiting?.remove(delivery);
     if (!circuit.hasWaiting) circuit.cancelWake?.();
     this.outer.finish(delivery, CANCELLED);
   }
@@ -98,9 +99,9 @@ export class CircuitBreaker extends Stage {
   }
 
   #admit(circuit: Circuit): void {
-    for (const delivery of circuit.waiting ?? []) {
+    for (let delivery = circuit.waiting?.peek(); delivery !== undefined; delivery = circuit.waiting?.peek()) {
       if (delivery.lanes.isStopping || !this.#isOpen(circuit)) break;
-      circuit.waiting?.delete(delivery);
+      circuit.waiting?.shift();
       delivery.waitsIn = undefined;
       circuit.inFlight += 1;
       this.inner.start(delivery);

@@ -1,4 +1,5 @@
 import type { Clock } from '../../shared/clock.js';
+import { Fifo } from '../../shared/fifo.js';
 import type { Delivery } from '../delivery/delivery.js';
 import { Stage } from '../delivery/stage.js';
 import { originOf } from './endpoint.js';
@@ -22,9 +23,9 @@ export class OriginState {
   /** In the order of their beginning. */
   readonly brisk = new Set<Delivery>();
   slowInFlight = 0;
-  readonly waiting = new Set<Delivery>();
+  readonly waiting = new Fifo<Delivery>();
   /** Of subscriptions whose last attempt failed slowly. */
-  readonly waitingSlow = new Set<Delivery>();
+  readonly waitingSlow = new Fifo<Delivery>();
   cancelWake: (() => void) | undefined;
 
   constructor(name: string) {
@@ -80,8 +81,8 @@ export class OriginLimiter extends Stage {
     const { origin } = delivery;
     delivery.waitsIn = undefined;
     if (origin !== undefined) {
-      origin.waiting.delete(delivery);
-      origin.waitingSlow.delete(delivery);
+      origin.waiting.remove(delivery);
+      origin.waitingSlow.remove(delivery);
       this.#leave(origin);
     }
     this.outer.finish(delivery, CANCELLED);
@@ -112,8 +113,8 @@ export class OriginLimiter extends Stage {
     else if (kind !== 'cancelled') this.#slow.delete(record);
   }
 
-  #wait(origin: OriginState, queue: Set<Delivery>, delivery: Delivery): void {
-    queue.add(delivery);
+  #wait(origin: OriginState, queue: Fifo<Delivery>, delivery: Delivery): void {
+    queue.push(delivery);
     delivery.waitsIn = this;
     this.#admit(origin);
   }
@@ -130,14 +131,14 @@ export class OriginLimiter extends Stage {
 
   #admit(origin: OriginState): void {
     this.#letSlowOnesGo(origin);
-    for (const delivery of origin.waiting) {
-      if (origin.brisk.size >= PERMITS) break;
-      origin.waiting.delete(delivery);
+    while (origin.brisk.size < PERMITS) {
+      const delivery = origin.waiting.shift();
+      if (delivery === undefined) break;
       this.#begin(origin, delivery, false);
     }
-    for (const delivery of origin.waitingSlow) {
-      if (origin.slowInFlight >= SLOW_AT_ONCE) break;
-      origin.waitingSlow.delete(delivery);
+    while (origin.slowInFlight < SLOW_AT_ONCE) {
+      const delivery = origin.waitingSlow.shift();
+      if (delivery === undefined) break;
       this.#begin(origin, delivery, true);
     }
     this.#wakeWhenOneIsSlow(origin);

@@ -41,7 +41,7 @@ describe('one POST, whatever the other side does', () => {
     const ends: AttemptResult[] = [];
     const heard: unknown[] = [];
     const owner = {
-      answered: (_: unknown, answer: unknown) => void heard.push(answer),
+      answered: (_: unknown, what: unknown) => void heard.push(what),
       finish: (_: unknown, result: AttemptResult) => void ends.push(result),
     };
     const request = new Request(new PlayedLanes().delivery(), owner, { now: () => 0 });
