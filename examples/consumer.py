@@ -49,7 +49,11 @@ class Gateway:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as refused:
             with refused:
-                return refused.code, json.load(refused)
+                text = refused.read().decode(errors="replace")
+                try:
+                    return refused.code, json.loads(text)
+                except ValueError:
+                    return refused.code, {"error": f"no gateway answers at {self.base}: {text[:200]}"}
 
     def subscribe(self, resource, endpoint):
         """Subscribes as soon as the gateway is there; gives the subscription. The same again is the same one."""
@@ -109,15 +113,23 @@ def say(text):
 
 
 def main():
-    options = argparse.ArgumentParser(description="A v1 consumer of PTP events.")
-    options.add_argument("--gateway", default="http://localhost:8089")
-    options.add_argument("--node", default="demo-node")
-    options.add_argument("--host", default="127.0.0.1", help="address at which the gateway reaches us")
+    options = argparse.ArgumentParser(
+        description="A v1 consumer of PTP events.",
+        epilog="API_TOKEN in the environment is the bearer token it shows, if the gateway asks for one.",
+    )
+    options.add_argument("--gateway", default="http://localhost:8089", help="base URL of the gateway (default: %(default)s)")
+    options.add_argument("--node", default="demo-node", help="node whose states are subscribed (default: %(default)s)")
+    options.add_argument("--host", default="127.0.0.1", help="address at which the gateway reaches us (default: %(default)s)")
     options.add_argument("--port", type=int, default=0, help="port of the endpoint (default: a free one)")
     options.add_argument("--events", type=int, help="end after so many events")
     options = options.parse_args()
 
-    server = ThreadingHTTPServer((options.host, options.port), Events)
+    if not options.gateway.startswith(("http://", "https://")):
+        raise SystemExit(f"--gateway is a URL such as http://localhost:8089, got {options.gateway}")
+    try:
+        server = ThreadingHTTPServer((options.host, options.port), Events)
+    except OSError as error:
+        raise SystemExit(f"cannot listen on {options.host}, port {options.port}: {error.strerror}")
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint = f"http://{options.host}:{server.server_port}/event"
     gateway = Gateway(options.gateway, os.environ.get("API_TOKEN"))

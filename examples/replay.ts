@@ -12,10 +12,13 @@ const USAGE = `Usage: node dist/examples/replay.js --socket PATH [options] FILE.
 
 Each file goes over a connection of its own; all are started together, over and over.
 
-  --socket PATH   the collector's socket (EVENT_SOCKET)
+  --socket PATH   the collector's socket (default: the environment variable EVENT_SOCKET)
   --seconds N     only the first N seconds of each file; a lap lasts N seconds (default: the longest file, and 1 s)
   --laps N        end after N laps (default: never)
   --speed N       N times as fast (default: 1)
+  --help          this text
+
+Example: node dist/examples/replay.js --socket .data/run/events.sock --laps 1 test/fixtures/recordings/offset-lines.log
 `;
 const RECONNECT_MS = 1_000;
 
@@ -107,15 +110,23 @@ async function main(): Promise<void> {
       seconds: { type: 'string' },
       laps: { type: 'string', default: 'Infinity' },
       speed: { type: 'string', default: '1' },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return;
+  }
   const laps = Number(values.laps);
   const speed = Number(values.speed);
   const seconds = values.seconds === undefined ? undefined : Number(values.seconds);
   if (values.socket === '' || positionals.length === 0) throw new Error('a socket and at least one file are needed');
   if (!(laps > 0 && speed > 0 && (seconds ?? 1) > 0)) throw new Error('--laps, --speed and --seconds are numbers > 0');
 
+  // Whoever read what we print has gone, as in `… | head`.
+  process.stdout.on('error', () => process.exit());
   const files = positionals.map((path) => timedLines(readFileSync(path, 'utf8'), seconds));
+  if (files.every((lines) => lines.length === 0)) throw new Error(`no lines in ${positionals.join(', ')}`);
   const lapMs =
     seconds === undefined ? Math.max(...files.map((lines) => lines.at(-1)?.atMs ?? 0)) + 1_000 : seconds * 1_000;
   const played = files.map((lines) => ({ lines, connection: new Connection(values.socket) }));

@@ -6,15 +6,32 @@
 // Real tools use a NATS client, which also reconnects (proto/README.md).
 import { connect } from 'node:net';
 
+const USAGE = `Usage: node examples/subscribe.mjs [SUBJECT]
+
+Prints the events of a subject, which may have wildcards (default: ptp.events.>), until Ctrl-C.
+
+  NATS_URL   the broker (default: nats://127.0.0.1:4222)
+
+Example: node examples/subscribe.mjs 'ptp.events.*.sync.ptp-status.lock-state'`;
+if (process.argv.includes('--help') || process.argv.includes('-h')) {
+  console.log(USAGE);
+  process.exit();
+}
 const subject = process.argv[2] ?? 'ptp.events.>';
 const url = process.env.NATS_URL ?? 'nats://127.0.0.1:4222';
 
-const { hostname: host, port } = new URL(url);
-const socket = connect({ host, port: Number(port) || 4222 });
-socket.on('error', (err) => {
-  console.error(`No broker at ${url}: ${err.message}. NATS_URL=nats://host:port names another one.`);
-  process.exitCode = 1;
-});
+/** @param {string} why */
+function fail(why) {
+  console.error(`${why}. NATS_URL=nats://host:port names another broker.`);
+  process.exit(1);
+}
+
+const full = url.includes('://') ? url : `nats://${url}`;
+if (!URL.canParse(full) || !full.startsWith('nats://')) fail(`NATS_URL is no nats://host:port: ${url}`);
+const { hostname, port } = new URL(full);
+const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || 4222 });
+socket.on('error', (err) => fail(`No broker at ${url}: ${err.message || 'connection refused'}`));
+socket.on('end', () => fail(`The broker at ${url} has closed the connection`));
 process.stdout.on('error', () => process.exit()); // as in `… | head`
 // "verbose" would have every command answered with +OK.
 socket.write(`CONNECT {"verbose":false}\r\nSUB ${subject} 1\r\n`);

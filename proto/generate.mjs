@@ -5,6 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { compile } from 'json-schema-to-typescript';
 import protobuf from 'protobufjs';
 import { parse } from 'yaml';
+import { readRules } from './rules.mjs';
+
+if (process.argv.includes('--help')) {
+  process.stdout.write('Usage: npm run proto\n\nMakes services/shared/contract/ from the files in proto/.\n');
+  process.exit();
+}
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const out = fileURLToPath(new URL('../services/shared/contract/', import.meta.url));
@@ -23,6 +29,11 @@ const bus = parse(readFileSync(`${here}bus.yaml`, 'utf8'));
 writeFileSync(
   `${out}bus.ts`,
   `// Made from proto/bus.yaml by \`npm run proto\`.\nexport const bus = ${JSON.stringify(bus, null, 2)} as const;\n`,
+);
+
+writeFileSync(
+  `${out}messages.ts`,
+  `// Made from proto/ptp by \`npm run proto\`: what a reader holds each message to.\nexport const messages = ${JSON.stringify(readRules(`${here}ptp/v1/`), null, 2)} as const;\n`,
 );
 
 const openapi = parse(readFileSync(`${here}openapi-v1.yaml`, 'utf8'));

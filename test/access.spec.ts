@@ -120,6 +120,18 @@ describe('access to the API', () => {
       expect(consumer.checks).toBe(0);
     });
 
+    it('tells whoever has a token why its endpoint was not taken', async () => {
+      const reasonFor = async (): Promise<string> =>
+        errorOf(await as('a', 'POST', '/subscriptions', { resource: RESOURCE, endpointUri: consumer.url }));
+      consumer.answerChecks(404);
+      expect(await reasonFor()).toMatch(/must be answered 2xx, but it answered 404$/);
+      await consumer.goAway();
+      expect(await reasonFor()).toMatch(/but connection refused$/);
+      await consumer.comeBack();
+      consumer.answerChecks(204);
+      consumer.checks = 0;
+    });
+
     it('needs a token for the metrics', async () => {
       expect((await as(undefined, 'GET', `${gateway.url}/metrics`)).status).toBe(401);
       expect((await as('reader', 'GET', `${gateway.url}/metrics`)).status).toBe(200);

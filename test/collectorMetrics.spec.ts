@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 const os = (state: string): string =>
-  `{resource="osClockSyncState",config="ptp4l.0.config",process="phc2sys",clock="CLOCK_REALTIME",state="${state}"}`;
+  `{resource="/sync/sync-status/os-clock-sync-state",config="ptp4l.0.config",process="phc2sys",clock="CLOCK_REALTIME",state="${state}"}`;
 
 const offset = (ns: number): string => `ptp4l[1.1]: [ptp4l.0.config] master offset ${ns} s2 freq -5 path delay 3`;
 
@@ -86,11 +86,11 @@ describe('the metrics of the collector', () => {
   it('say how often and how long each clock was in each state', async () => {
     const name = 'phc2sys-simulated-clocks.log';
     await play(collector, readRecording(name), 10_000);
-    expect(await series(/^ptp_collector_state_transitions_total.*osClock/)).toEqual([
+    expect(await series(/^ptp_collector_state_transitions_total.*os-clock/)).toEqual([
       `ptp_collector_state_transitions_total${os('FREERUN')} 5`,
       `ptp_collector_state_transitions_total${os('LOCKED')} 5`,
     ]);
-    const spent = (await series(/^ptp_collector_state_seconds_total.*osClock/)).map((line) =>
+    const spent = (await series(/^ptp_collector_state_seconds_total.*os-clock/)).map((line) =>
       Number(line.split(' ')[1]),
     );
     const [first, last] = [readRecording(name)[0]?.atMs ?? 0, readRecording(name).at(-1)?.atMs ?? 0];
@@ -100,6 +100,53 @@ describe('the metrics of the collector', () => {
     ]);
     collector.clock.advance({ seconds: 20 });
     expect((await series(/^ptp_collector_clock_vouched_for\{/))[0]).toMatch(/ 0$/);
+  });
+});
+
+const samples = (name: string, labels: string, value: number): string => `${name}{${labels}} ${value}`;
+const steered = (config: string, process: string): string =>
+  `resource="osClockSyncState",config="${config}",process="${process}",clock="CLOCK_REALTIME"`;
+
+describe('the metrics of a collector whose OS clock is steered by turns', () => {
+  beforeEach(async () => {
+    files.writeProfile([{ name: 'oc', phc2sysOpts: '-a -r', chronydOpts: '-d' }]);
+    files.writeConfig('phc2sys.0.config', '#profile: oc\n[global]\n');
+    files.writeConfig('chronyd.0.config', '#profile: oc\n');
+    collector = await startTestCollector(broker.url, files);
+  });
+
+  afterEach(() => collector.stop());
+
+  it('have it in one state at a time, and one series for each process', async () => {
+    const daemon = await collector.connect();
+    const hear = (...lines: string[]): Promise<void> => collector.feed(daemon, ...lines);
+    await hear(
+      'phc2sys[1.1]: [ptp4l.0.config] CLOCK_REALTIME phc offset 5 s2 freq -5 delay 600',
+      'phc2sys[1]:[ptp4l.0.config] PTP_PROCESS_STATUS:1',
+    );
+    collector.clock.advance({ seconds: 10 });
+    await hear(
+      'phc2sys[1]:[phc2sys.0.config] PTP_PROCESS_STATUS:0',
+      "chronyd[7][chronyd.0.config]: 2026-03-01T12:00:05Z Can't synchronise: no sources",
+    );
+    collector.clock.advance({ seconds: 5 });
+    expect(await series(/^ptp_collector_state_seconds_total.*osClock/)).toEqual([
+      samples('ptp_collector_state_seconds_total', `${steered('ptp4l.0.config', 'phc2sys')},state="LOCKED"`, 10),
+      samples('ptp_collector_state_seconds_total', `${steered('chronyd.0.config', 'chronyd')},state="FREERUN"`, 5),
+    ]);
+    expect(await series(/^ptp_collector_clock_vouched_for\{/)).toEqual([
+      'ptp_collector_clock_vouched_for{config="chronyd.0.config",process="chronyd",clock="CLOCK_REALTIME"} 1',
+    ]);
+    expect(await series(/^openshift_ptp_clock_state\{/)).toEqual([
+      `openshift_ptp_clock_state{process="chronyd",iface="CLOCK_REALTIME",node="${NODE}"} 0`,
+    ]);
+    expect(await series(/^openshift_ptp_process_status\{/)).toEqual([
+      `openshift_ptp_process_status{process="phc2sys",config="ptp4l.0.config",node="${NODE}"} 0`,
+    ]);
+    await hear('phc2sys[1]:[ptp4l.0.config] PTP_PROCESS_STATUS:1');
+    expect(await series(/^openshift_ptp_process_status\{/)).toEqual([
+      `openshift_ptp_process_status{process="phc2sys",config="ptp4l.0.config",node="${NODE}"} 1`,
+    ]);
   });
 });
 

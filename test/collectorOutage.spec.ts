@@ -1,6 +1,7 @@
 import { startBroker, type Broker } from './support/broker.js';
 import { NodeFiles, startTestCollector, type TestCollector } from './support/collector.js';
 import { systemClock, type Clock } from '../services/shared/clock.js';
+import { createLog } from '../services/shared/log.js';
 import { bus } from '../services/shared/contract/bus.js';
 import { connectDaemon } from './support/daemon.js';
 import { readEventLog } from './support/eventLog.js';
@@ -62,9 +63,11 @@ describe('a collector whose broker is killed again and again', () => {
     expect(await count('ptp_collector_events_dropped_total')).toBe(0);
   });
 
-  it('keeps the newest state when the outbox is full, and counts what it dropped', async () => {
+  it('keeps the newest state when the outbox is full, counts what it dropped, and tells it in few lines', async () => {
     const vars = { OUTBOX_SIZE: '100' };
-    collector = await startTestCollector(broker.url, files, { clock: systemClock, vars });
+    const told: Record<string, unknown>[] = [];
+    const log = createLog('collector', 'warn', { write: (text) => void told.push(JSON.parse(text)) });
+    collector = await startTestCollector(broker.url, files, { clock: systemClock, vars, log });
     const daemon = await connectDaemon(files.socket);
     await broker.kill();
     const lines = Array.from({ length: 501 }, (_, i) => line(i % 2 === 0 ? 'FREERUN' : 'LOCKED', i));
@@ -79,5 +82,9 @@ describe('a collector whose broker is killed again and again', () => {
     const onTheBus = (await readEventLog(broker.url)).length;
     expect(onTheBus + (await count('ptp_collector_events_dropped_total'))).toBe(2 * lines.length);
     expect(onTheBus).toBeLessThanOrEqual(102);
+    const drops = told.filter(({ msg }) => msg === 'event dropped');
+    expect(drops.map(({ level, times }) => [level, times])).toEqual(
+      [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map((times) => ['warn', times]),
+    );
   });
 });

@@ -3,7 +3,7 @@ import { startConsumer, type Consumer } from './support/consumer.js';
 import { eventually } from './support/eventually.js';
 import { freePort } from './support/ports.js';
 import { startPublisher, type Publisher } from './support/publisher.js';
-import { spawnGateway, startTestGateway, subscribe } from './support/services.js';
+import { spawnGateway, startTestGateway, subscribe, type Gateway } from './support/services.js';
 
 const LOCK_STATE = '/sync/ptp-status/lock-state';
 
@@ -17,6 +17,9 @@ function offsets(consumer: Consumer, node?: string): number[] {
 }
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
+
+const savesOf = async ({ deps }: Gateway): Promise<number> =>
+  (await deps.registry.getSingleMetric('ptp_gateway_cursor_saves_total')?.get())?.values[0]?.value ?? 0;
 
 describe('delivery', () => {
   let broker: Broker;
@@ -237,6 +240,26 @@ describe('delivery', () => {
       expect(offsets(consumer)).toEqual(upTo(6));
     } finally {
       await gateway.stop();
+    }
+  });
+
+  it('ends when another gateway takes its scope, also while nothing happens, and the other goes on', async () => {
+    const first = await startTestGateway(broker.url);
+    const second = await startTestGateway(broker.url);
+    try {
+      const failed = await eventually(() => first.deps.failures[0], 5_000);
+      expect(failed.message).toMatch(/another gateway serves cluster\.0/);
+      await first.stop();
+
+      await subscribe(second.api, '/cluster/node/*/sync', consumer.url);
+      const saves = await savesOf(second);
+      await publisher.lockState('n1', 'LOCKED', 1);
+      await eventually(() => offsets(consumer).length === 1);
+      await eventually(async () => (await savesOf(second)) > saves);
+      expect(second.deps.failures).toEqual([]);
+    } finally {
+      await first.stop();
+      await second.stop();
     }
   });
 

@@ -4,9 +4,8 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Agent } from 'undici';
 import { Stage } from '../services/gateway/delivery/stage.js';
-import { endpointAgent } from '../services/gateway/endpoints/agent.js';
+import { endpointAgent, type EndpointAgent } from '../services/gateway/endpoints/agent.js';
 import { OriginLimiter } from '../services/gateway/push/originLimiter.js';
 import { Post } from '../services/gateway/push/post.js';
 import type { AttemptResult } from '../services/gateway/push/result.js';
@@ -33,7 +32,7 @@ const event = makeEvent({
 });
 
 let clock: FakeClock;
-let agent: Agent;
+let agent: EndpointAgent;
 
 beforeEach(() => {
   clock = new FakeClock();

@@ -54,6 +54,13 @@ describe('a request to an endpoint', () => {
     ['IPv6 link-local', ['fe80::1']],
     ['6to4', ['2002:7f00:1::']],
     ['NAT64', ['64:ff9b::7f00:1']],
+    ['compatible loopback', ['::7f00:1']],
+    ['the compatible metadata service', ['::a9fe:a9fe']],
+    ['translated loopback', ['::ffff:0:7f00:1']],
+    ['local NAT64', ['64:ff9b:1::7f00:1']],
+    ['Teredo', ['2001:0:808:808::80ff:fffe']],
+    ['ISATAP', ['2a00:1450::5efe:7f00:1']],
+    ['everybody', ['ff02::1']],
     ['nobody', ['0.0.0.0']],
     ['a good and a bad address', ['10.255.255.1', '127.0.0.1']],
   ])('is refused for a name that resolves to %s', async (_, addresses) => {
@@ -61,13 +68,24 @@ describe('a request to an endpoint', () => {
     expect(requests).toBe(0);
   });
 
-  it.each(['127.0.0.1', '127.1', '2130706433', '0x7f000001', '0177.0.0.1', '[::1]', '[::ffff:7f00:1]', '[::]', '0'])(
-    'is refused for the literal %s',
-    async (host) => {
-      await expect(check({ kind: 'cluster' }, `http://${host}:${port}/`)).rejects.toThrow(EndpointRefused);
-      expect(requests).toBe(0);
-    },
-  );
+  it.each([
+    '127.0.0.1',
+    '127.0.0.1.',
+    '127.1',
+    '2130706433',
+    '0x7f000001',
+    '0177.0.0.1',
+    '１２７.0.0.1',
+    'localhost',
+    '[::1]',
+    '[::ffff:7f00:1]',
+    '[::7f00:1]',
+    '[::]',
+    '0',
+  ])('is refused for the literal %s', async (host) => {
+    await expect(check({ kind: 'cluster' }, `http://${host}:${port}/`)).rejects.toThrow(EndpointRefused);
+    expect(requests).toBe(0);
+  });
 
   it("goes where the operator's list allows it, and only there", async () => {
     const policy: EndpointPolicy = { kind: 'cluster', allow: parseAllow(`127.0.0.1:${port}`) };

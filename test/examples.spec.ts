@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { startBroker, type Broker } from './support/broker.js';
@@ -17,12 +18,18 @@ interface Example {
   ended: Promise<number | null>;
 }
 
+/** Ended with the tests, also with those that fail. */
+const children: ChildProcess[] = [];
+afterAll(() => children.forEach((child) => child.kill('SIGKILL')));
+
 /** Runs an example as its reader would, and collects what it prints. */
-function run(command: string, args: string[]): Example {
+function run(command: string, args: string[], env: Record<string, string> = {}): Example {
   const child = spawn(command, args, {
+    env: { ...process.env, ...env },
     cwd: join(__dirname, '..'),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  children.push(child);
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => lines.push(line));
@@ -93,5 +100,91 @@ describe('the consumer in Python', () => {
     const example = start('no_node');
     expect(await example.ended).toBe(1);
     expect(example.lines.at(-1)).toMatch(/^not subscribed: "no_node" is no node name/);
+  });
+});
+
+describe('an example that cannot do what it is asked', () => {
+  it.each<[string, string, string[], Record<string, string>, RegExp]>([
+    ['no port', 'node', ['dist/examples/consumer.js', '--port', 'x'], {}, /^--port is a port, got "x"$/],
+    [
+      'no URL',
+      'node',
+      ['dist/examples/consumer.js', '--gateway', 'gw:1'],
+      {},
+      /^--gateway is a URL such as .*, got "gw:1"$/,
+    ],
+    [
+      'no URL',
+      'python3',
+      ['examples/consumer.py', '--gateway', 'gw:1'],
+      {},
+      /^--gateway is a URL such as .*, got gw:1$/,
+    ],
+    [
+      'not ours',
+      'python3',
+      ['examples/consumer.py', '--host', '192.0.2.1'],
+      {},
+      /^cannot listen on 192\.0\.2\.1, port 0: /,
+    ],
+    ['no URL', 'node', ['examples/subscribe.mjs'], { NATS_URL: 'a b' }, /^NATS_URL is no nats:\/\/host:port: a b\. /],
+    [
+      'no broker',
+      'node',
+      ['examples/subscribe.mjs'],
+      { NATS_URL: '127.0.0.1:1' },
+      /^No broker at 127\.0\.0\.1:1: .*ECONNREFUSED/,
+    ],
+  ])('(%s: %s %j) says so in one line, with exit code 1', async (_, command, args, env, sentence) => {
+    const example = run(command, args, env);
+    expect(await example.ended).toBe(1);
+    expect(example.lines).toEqual([expect.stringMatching(sentence)]);
+  });
+
+  it('(a consumer whose port is taken) says which option names another one', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => void other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as AddressInfo;
+    const example = run('node', ['dist/examples/consumer.js', '--port', String(port)]);
+    expect(await example.ended).toBe(1);
+    expect(example.lines).toEqual([`port ${port} is in use: name another one with --port, or 0 for any free one`]);
+    await new Promise((resolve) => void other.close(resolve));
+  });
+
+  it('(a consumer without a gateway) says what it waits for, once', async () => {
+    const example = run('node', ['dist/examples/consumer.js', '--gateway', 'http://127.0.0.1:9', '--port', '0']);
+    await eventually(() => example.lines.length > 0);
+    example.process.kill('SIGTERM');
+    expect(await example.ended).toBe(0);
+    expect(example.lines).toEqual([expect.stringMatching(/^waiting for the gateway at http:\/\/127\.0\.0\.1:9\//)]);
+  });
+
+  it('(a subscriber whose broker goes away) ends with exit code 1', async () => {
+    const broker = createServer((socket) => socket.resume().end('INFO {}\r\n'));
+    await new Promise<void>((resolve) => void broker.listen(0, '127.0.0.1', resolve));
+    const url = `nats://127.0.0.1:${(broker.address() as AddressInfo).port}`;
+    const example = run('node', ['examples/subscribe.mjs'], { NATS_URL: url });
+    expect(await example.ended).toBe(1);
+    expect(example.lines).toEqual([expect.stringContaining(`The broker at ${url} has closed the connection.`)]);
+    await new Promise((resolve) => void broker.close(resolve));
+  });
+
+  it('(a consumer whose output nobody reads any more) unsubscribes, and ends well', async () => {
+    const broker = await startBroker();
+    const gateway = await startTestGateway(broker.url);
+    const publisher = await startPublisher(broker.url);
+    const example = run('node', ['dist/examples/consumer.js', '--gateway', gateway.url, '--node', NODE, '--port', '0']);
+    const subscriptions = async (): Promise<unknown[]> =>
+      (await (await fetch(`${gateway.api}/subscriptions`)).json()) as unknown[];
+    await eventually(() => example.lines.length > 0);
+    example.process.stdout?.destroy();
+    await eventually(async () => {
+      await publisher.lockState(NODE, 'LOCKED', 0);
+      return (await subscriptions()).length === 0;
+    });
+    expect(await example.ended).toBe(0);
+    await publisher.close();
+    await gateway.stop();
+    await broker.close();
   });
 });

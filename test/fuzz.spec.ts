@@ -28,7 +28,8 @@ const path = fc.oneof(
 );
 const target = fc
   .tuple(fc.constantFrom(BASE, BASE, BASE, '', '*', 'http://elsewhere', '?'), path, fc.string({ maxLength: 10 }))
-  .map(([base, rest, query]) => `${base}${rest}${query === '' ? '' : `?all=${query}`}`);
+  .map(([base, rest, query]) => `${base}${rest}${query === '' ? '' : `?all=${query}`}`)
+  .chain((text) => fc.oneof(fc.constant(text), fc.mixedCase(fc.constant(text))));
 
 const member = fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.constantFrom(RESOURCE, 'http://127.0.0.1:1/', 'whsec_AAAA'));
 const body = fc.oneof(

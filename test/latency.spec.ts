@@ -1,6 +1,7 @@
 import { systemClock } from '../services/shared/clock.js';
 import { bus } from '../services/shared/contract/bus.js';
 import type { LatencyRecord } from '../services/shared/messages.js';
+import type { Delivery } from '../services/tracing/core/journey.js';
 import type { EventView } from '../services/tracing/query/events.js';
 import { startBroker, type Broker } from './support/broker.js';
 import { NODE, NodeFiles, startTestCollector, type TestCollector } from './support/collector.js';
@@ -137,6 +138,29 @@ const closedTraceOf = (tracing: TestTracing, event: string | undefined, subscrip
     return isClosed && ['create', 'send', 'process', 'POST'].every((name) => names.includes(name)) ? trace : undefined;
   });
 
+/** What the rows of a delivery cover, counted anew from their places, and what no row tells of. */
+function sumOf({ hops, gaps, totalMs }: Delivery): { covered: number; unaccounted: number } {
+  let covered = 0;
+  let until = 0;
+  const rows = hops.flatMap(({ startMs, ms = 0 }) => (startMs === undefined ? [] : [{ startMs, endMs: startMs + ms }]));
+  for (const { startMs, endMs } of rows.toSorted((a, b) => a.startMs - b.startMs)) {
+    const from = Math.max(startMs, until);
+    until = Math.max(until, Math.min(endMs, totalMs));
+    covered += Math.max(until - from, 0);
+  }
+  return { covered, unaccounted: sum(gaps.map(({ ms }) => ms)) };
+}
+
+/** The hop table adds up, to the last digit that it has. */
+function expectSum(delivery: Delivery): void {
+  const { covered, unaccounted } = sumOf(delivery);
+  expect(covered + unaccounted).toBeCloseTo(delivery.totalMs, 3);
+  expect([delivery.coveredMs, delivery.unaccountedMs]).toEqual([
+    expect.closeTo(covered, 3),
+    expect.closeTo(unaccounted, 3),
+  ]);
+}
+
 async function startMetrics(): Promise<TestMetrics<typeof systemClock>> {
   const metrics = await startTestMetrics(broker.url, { clock: systemClock });
   receivers.push(metrics);
@@ -200,6 +224,10 @@ describe('N deliveries', () => {
     expect(floor).toBeLessThanOrEqual(await total(metrics, 'ptp_event_delivery_seconds_sum'));
     for (const { floorMs = NaN, loopMs = NaN } of listener.records) expect(floorMs).toBeLessThan(loopMs + ROUNDING_MS);
 
+    for (const { event, delivery } of listener.deliveries()) {
+      const { deliveries } = await closedTraceOf(tracing, event, delivery.subscription);
+      for (const each of deliveries) expectSum(each);
+    }
     const retried = listener.deliveries().find(({ delivery }) => delivery.attempts > 1);
     const plain = listener
       .deliveries()
@@ -321,6 +349,7 @@ describe('a wall clock that is set', () => {
     for (const { event } of suspects) {
       const { deliveries, spans: made, interests } = await closedTraceOf(tracing, event, subscription);
       expect(interests).toContain('suspect');
+      for (const delivery of deliveries) expectSum(delivery);
       for (const { ms = 0 } of deliveries.flatMap(({ hops }) => hops)) {
         expect(ms).toBeGreaterThanOrEqual(0);
         expect(ms).toBeLessThan(PLAUSIBLE_MS);

@@ -2,6 +2,19 @@
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 
+const USAGE = `Usage: npm run test:ledger -- [--minutes N] [--seed S]
+
+Delivers events over outages and kills, writes every delivery down, and compares in the end.
+
+  --minutes N   how long (default: 5)
+  --seed S      a whole number: the same outages again (default: another one each time)
+
+Example: npm run test:ledger -- --minutes 10
+`;
+if (process.argv.includes('--help') || process.argv.includes('-h')) {
+  process.stdout.write(USAGE);
+  process.exit();
+}
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '5' }, seed: { type: 'string' } } });
 const seconds = Math.round(Number(values.minutes) * 60);
 if (!(seconds > 0)) {

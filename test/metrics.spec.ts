@@ -215,6 +215,21 @@ describe('the metrics service', () => {
     ]);
   });
 
+  it('does not call anybody gone because the broker keeps the connection and answers nothing', async () => {
+    speaker.gateway();
+    await answerPings(speaker.broker, 'n1');
+    await shows('ptp_scope_gateways{scope="cluster"}', 1);
+    await showsInTime(upOf('n1'), 1);
+    broker.pause();
+    metrics.clock.advance({ seconds: 30 });
+    const told = async (): Promise<string[]> => [
+      ...(await metrics.scrape('ptp_scope_gateways')).keys(),
+      ...(await metrics.scrape('ptp_collector_up')).keys(),
+    ];
+    await eventually(async () => (await told()).length === 0, 15_000);
+    broker.resume();
+  }, 25_000);
+
   it('shows what JetStream holds', async () => {
     await makeStreams();
     await (await startNode(broker.url, 'n1', 'LOCKED')).close();
@@ -272,9 +287,12 @@ describe('Prometheus', () => {
         return result[0]?.value[1];
       };
       await eventually(async () => (await valueOf('ptp_event_deliveries_total{outcome="retried"}')) === '5');
-      expect(await valueOf('ptp_event_delivery_seconds_bucket{le="0.01"}')).toBe('5');
-      expect(await valueOf('ptp_event_delivery_seconds_bucket{le="10.0"}')).toBe('5');
-      expect(await valueOf('ptp_event_delivery_seconds_bucket{le="+Inf"}')).toBe('6');
+      const within = (le: string): string => `ptp_event_delivery_seconds_bucket{resource="${LOCK}",le="${le}"}`;
+      expect(await valueOf(within('0.01'))).toBe('5');
+      expect(await valueOf(within('10.0'))).toBe('5');
+      expect(await valueOf(within('+Inf'))).toBe('6');
+      const canary = `ptp_event_delivery_seconds_count{resource="${bus.canary.path}",traffic="canary"}`;
+      expect(await valueOf(canary)).toBe('0');
       expect(await valueOf('ptp_event_unconfirmed_total')).toBe('0');
       expect(await valueOf('ptp_scope_gateways{scope="cluster"}')).toBe('1');
       expect(await valueOf('up{job="ptp-metrics"}')).toBe('1');

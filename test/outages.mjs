@@ -2,6 +2,18 @@
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 
+const USAGE = `Usage: npm run test:outages -- [--minutes N]
+
+Takes the broker away for so long and looks whether everything goes on afterwards.
+
+  --minutes N   how long the broker is away (default: 10)
+
+Example: npm run test:outages -- --minutes 30
+`;
+if (process.argv.includes('--help') || process.argv.includes('-h')) {
+  process.stdout.write(USAGE);
+  process.exit();
+}
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' } } });
 const seconds = Math.round(Number(values.minutes) * 60);
 if (!(seconds > 0)) {

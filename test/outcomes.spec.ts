@@ -1,12 +1,22 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { DeadLetter } from '../services/shared/contract/rest-v1.js';
 import { startBroker, type Broker } from './support/broker.js';
-import { startConsumer, type Consumer } from './support/consumer.js';
+import { inShort, startConsumer, type Consumer } from './support/consumer.js';
 import { loadContract, type Contract } from './support/contract.js';
 import { eventually } from './support/eventually.js';
 import { startPublisher, type Publisher } from './support/publisher.js';
 import { startTestGateway, subscribe, type Gateway } from './support/services.js';
 
 const LOCK_STATE = '/sync/ptp-status/lock-state';
+
+function answerAfterInterim(res: ServerResponse): void {
+  res.writeContinue();
+  res.writeProcessing();
+  res.writeEarlyHints({ link: '</x>' });
+  res.writeContinue();
+  res.writeHead(204).end();
+}
 
 describe('what a consumer answers', () => {
   let broker: Broker;
@@ -33,6 +43,10 @@ describe('what a consumer answers', () => {
     const answer = await subscribe(gateway.api, `/cluster/node/n1${LOCK_STATE}`, consumer.url);
     return ((await answer.json()) as { id: string }).id;
   }
+  const delivered = async (): Promise<number> => {
+    const metric = await gateway.deps.registry.getSingleMetric('ptp_gateway_deliveries_total')?.get();
+    return metric?.values.reduce((sum, { value }) => sum + value, 0) ?? 0;
+  };
   const deadLetters = async (id: string): Promise<DeadLetter[]> =>
     (await contract.fetch(`${gateway.api}/subscriptions/${id}/deadletters`)).json() as Promise<DeadLetter[]>;
 
@@ -44,6 +58,9 @@ describe('what a consumer answers', () => {
       consumer.answer(status);
       const refused = await publisher.lockState('n1', 'LOCKED', 1);
       const letter = await eventually(async () => (await deadLetters(id))[0]);
+      await eventually(async () =>
+        /^ptp_gateway_deliveries_total\{outcome="dead_letter"\} 1$/m.test(await gateway.deps.registry.metrics()),
+      );
       expect(letter).toMatchObject({ subscription: id, reason: `answered ${status}`, sequence: refused.sequence });
       expect(letter.event.id).toBe(refused.id);
 
@@ -54,6 +71,36 @@ describe('what a consumer answers', () => {
       expect(consumer.received).toHaveLength(2);
     },
   );
+
+  it('interim answers before it are passed over, in the check too', async () => {
+    consumer.answerChecks(answerAfterInterim);
+    consumer.answer(answerAfterInterim);
+    await subscribed();
+    for (const offset of [1, 2, 3]) await publisher.lockState('n1', 'LOCKED', offset);
+    await eventually(() => consumer.received.some(({ event }) => inShort(event) === 'LOCKED(3)'));
+    expect(consumer.received.map(({ event }) => inShort(event))).toEqual(['LOCKED(1)', 'LOCKED(2)', 'LOCKED(3)']);
+  });
+
+  it('nothing, and closes a connection that was idle: sent again at once, and no attempt has failed', async () => {
+    const used = new WeakSet<Socket>();
+    consumer.answer((res) => {
+      const { socket } = res;
+      if (socket === null || used.has(socket)) return void res.destroy();
+      used.add(socket);
+      res.writeHead(204).end();
+    });
+    await subscribed();
+    for (const offset of [1, 2, 3, 4]) {
+      await publisher.lockState('n1', 'LOCKED', offset);
+      await eventually(() => consumer.received.some(({ event }) => inShort(event) === `LOCKED(${offset})`));
+    }
+    await eventually(async () => (await delivered()) === 4);
+    expect(new Set(consumer.received.map(({ headers }) => headers['ptp-attempt']))).toEqual(new Set(['1']));
+    // The endpoint check has used no connection of this kind up.
+    expect(consumer.received.length).toBeGreaterThan(4);
+    const text = await gateway.deps.registry.metrics();
+    expect(text).not.toMatch(/outcome="(failed|retried)"\} [1-9]|status="failed"\} [1-9]/);
+  });
 
   it('410 disables the subscription, visibly, until it is subscribed again: then nothing was lost', async () => {
     const id = await subscribed();

@@ -1,3 +1,5 @@
+import { connect } from '@nats-io/transport-node';
+import { bus } from '../services/shared/contract/bus.js';
 import { startBroker, type Broker } from './support/broker.js';
 import { startConsumer, type Consumer } from './support/consumer.js';
 import { loadContract, type Contract } from './support/contract.js';
@@ -13,6 +15,9 @@ interface Publisher {
   resource: string;
   uriLocation: string;
 }
+
+const RESOURCES = Object.values(bus.resources).map(({ path }) => path);
+const allOf = (node: string): string[] => RESOURCES.map((path) => `/cluster/node/${node}${path}`);
 
 describe('publishers', () => {
   let broker: Broker;
@@ -44,14 +49,18 @@ describe('publishers', () => {
     });
   const list = async (): Promise<Publisher[]> => (await (await send('GET', '/publishers')).json()) as Publisher[];
 
+  const ownOne = async (): Promise<Publisher | undefined> =>
+    (await list()).find(({ resource }) => resource === RESOURCE);
+
   it('are none while nobody publishes', async () => {
     expect(await list()).toEqual([]);
   });
 
   it('are the resources of each node that has a collector', async () => {
     node = await startNode(broker.url, 'compute-1.example.com', 'LOCKED');
-    const [publisher, ...others] = await list();
-    expect(others).toEqual([]);
+    const all = await list();
+    expect(all.map(({ resource }) => resource)).toEqual(allOf('compute-1.example.com'));
+    const publisher = all.find(({ resource }) => resource.endsWith(LOCK_STATE));
     expect(publisher).toEqual({
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),
       endpointUri: null,
@@ -60,7 +69,20 @@ describe('publishers', () => {
     });
     expect(await (await contract.fetch(publisher?.uriLocation ?? '')).json()).toEqual(publisher);
     expect((await send('GET', '/publishers/none')).status).toBe(404);
+    for (const { uriLocation } of all) expect((await contract.fetch(uriLocation)).status).toBe(200);
     expect((await send('DELETE', `/publishers/${publisher?.id}`)).status).toBe(409);
+  });
+
+  it('are those of each collector that lives, also when it knows nothing yet, and of no other', async () => {
+    const before = (await list()).length;
+    const gone = await startNode(broker.url, 'compute-2', 'LOCKED');
+    expect(await list()).toHaveLength(before + RESOURCES.length);
+    await gone.close();
+    const silent = await startSilentCollector(broker.url, 'compute-3');
+    const resources = (await list()).map(({ resource }) => resource);
+    expect(resources).toEqual([...allOf('compute-1.example.com'), ...allOf('compute-3')]);
+    await silent.close();
+    expect(await list()).toHaveLength(before);
   });
 
   it('answer the current state', async () => {
@@ -77,6 +99,8 @@ describe('publishers', () => {
     expect(made.status).toBe(201);
     expect(consumer.checks).toBe(1);
     const publisher = (await made.json()) as Publisher;
+    const mixed = await send('POST', '/publishers', { resource: `${RESOURCE}/`, EndpointUri: consumer.url });
+    expect(await mixed.json()).toEqual(publisher);
     const again = await send('POST', '/publishers', { ResourceAddress: RESOURCE, EndpointUri: null });
     expect(await again.json()).toMatchObject({ SubscriptionId: publisher.id, EndpointUri: consumer.url });
     expect(await list()).toContainEqual(publisher);
@@ -94,7 +118,7 @@ describe('publishers', () => {
   });
 
   it('send their events one after the other, however many come at once', async () => {
-    const [, own] = await list();
+    const own = await ownOne();
     const before = consumer.accepted.length;
     const answers = await Promise.all(
       ['LOCKED', 'FREERUN', 'LOCKED'].map((word) => send('POST', '/create/event', nativeEvent(own?.id ?? '', word))),
@@ -106,7 +130,7 @@ describe('publishers', () => {
   });
 
   it('are refused for a node with a collector, and what is no event of theirs too', async () => {
-    const [, own] = await list();
+    const own = await ownOne();
     const taken = await send('POST', '/publishers', {
       resource: '/cluster/node/compute-1.example.com/sync/sync-status/sync-state',
     });
@@ -156,16 +180,27 @@ describe('publishers', () => {
       `cne_transport_events_received{address="${RESOURCE}",status="success"} 6`,
       `cne_status_check_received{type="/cluster/node/compute-1.example.com${LOCK_STATE}",status="success"} 1`,
       'cne_api_subscriptions{status="active"} 1',
+      `cne_transport_events_published{address="${RESOURCE}",status="success"} 6`,
+      `cne_transport_sender{address="${new URL(consumer.url).origin}",status="active"} 1`,
+      `cne_transport_sender{address="${new URL(consumer.url).origin}",status="failed"} 0`,
+      `cne_api_publishers{status="active"} ${(await list()).length}`,
     ]) {
       expect(text.split('\n')).toContain(line);
     }
     await send('DELETE', '/subscriptions/none');
     await send('POST', '/subscriptions', {});
     await send('PUT', '/subscriptions/status/none');
+    const { length } = await list();
+    await send('POST', '/publishers', {});
+    await send('DELETE', '/publishers/none');
+    await send('POST', '/publishers', { resource: RESOURCE });
     const after = await (await fetch(`${gateway.url}/metrics`)).text();
     expect(after).toContain('cne_api_subscriptions{status="failed to create"} 1');
     expect(after).toContain('cne_api_subscriptions{status="failed to delete"} 1');
     expect(after).toContain('cne_api_status_ping{status="fail"} 1');
+    expect(after).toContain(`cne_api_publishers{status="active"} ${length + 1}`);
+    expect(after).toMatch(/cne_api_publishers\{status="failed to create"\} [1-9]/);
+    expect(after).toMatch(/cne_api_publishers\{status="failed to delete"\} [1-9]/);
   });
 
   it('can only be read when PUBLISHER_API is not enabled', async () => {
@@ -184,6 +219,20 @@ describe('publishers', () => {
     }
   });
 });
+
+/** A collector that knows of no clock yet: it has written nothing down, and answers that it lives. */
+async function startSilentCollector(brokerUrl: string, node: string): Promise<{ close(): Promise<void> }> {
+  const client = await connect({ servers: brokerUrl });
+  client.subscribe(`$SRV.PING.${bus.services.collector}`, {
+    callback: (_, message) => {
+      for (const answer of ['', 'null', '{}', '{"name":"ptp-collector","metadata":{"node":"a b"}}'])
+        message.respond(answer);
+      message.respond(JSON.stringify({ name: bus.services.collector, metadata: { node } }));
+    },
+  });
+  await client.flush();
+  return { close: () => client.close() };
+}
 
 /** An event as a v1 publisher sends it. */
 const nativeEvent = (id: string, value: string, more: object = {}): object => ({

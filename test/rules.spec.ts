@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { filesOf, prometheusDir, promtool, readText, readYaml, rules } from './support/observability.js';
+import { dashboards, filesOf, prometheusDir, promtool, readText, readYaml, rules } from './support/observability.js';
 
 interface RuleTest {
-  alert_rule_test: { alertname: string; exp_alerts: unknown[] }[];
+  alert_rule_test?: { alertname: string; exp_alerts: unknown[] }[];
 }
 
 const testFiles = filesOf('observability/prometheus/tests', '.test.yml');
@@ -55,7 +55,7 @@ describe('the rules', () => {
 describe('every alert', () => {
   const tests = testFiles
     .flatMap((path) => (readYaml(path) as { tests: RuleTest[] }).tests)
-    .flatMap((test) => test.alert_rule_test);
+    .flatMap((test) => test.alert_rule_test ?? []);
   const runbooks = readText('docs/runbooks.md');
   // As GitHub makes them of headings of one word.
   const anchors = [...runbooks.matchAll(/^### (\w+)$/gm)].map(([, heading = '']) => heading.toLowerCase());
@@ -70,15 +70,41 @@ describe('every alert', () => {
     expect(['critical', 'warning']).toContain(labels?.['severity']);
     expect(annotations?.['summary']).toMatch(/\S/);
     expect(annotations?.['description']).toMatch(/\S/);
-    // A rule that groups by node, or reads a series by node, has one.
-    const hasNode = /\bby \(node\b|^node|^up/.test(expr);
+    // A rule that groups by node, or reads a series by node, has one, unless it counts them.
+    const hasNode = !/^(count|sum|cluster|traffic|absent)/.test(expr) && /\bnode\b/.test(expr);
     expect(annotations?.['node']).toBe(hasNode ? '{{ $labels.node }}' : undefined);
-    const [, anchor = ''] = /^docs\/runbooks\.md#(\w+)$/.exec(annotations?.['runbook'] ?? '') ?? [];
-    expect(anchors).toContain(anchor);
+  });
+
+  it.each(alerts)(
+    '$alert leads to its runbook and a dashboard, from bases that are external labels',
+    ({ annotations }) => {
+      const { runbook_url: runbook = '', dashboard_url: dashboard = '' } = annotations ?? {};
+      const [, anchor = ''] =
+        /^\{\{ or \$externalLabels\.ptp_runbooks "docs\/runbooks\.md" \}\}#(\w+)$/.exec(runbook) ?? [];
+      expect(anchors).toContain(anchor);
+      const [, uid] =
+        /^\{\{ or \$externalLabels\.ptp_dashboards "http:\/\/localhost:3000" \}\}\/d\/([\w-]+)(\?var-.*)?$/.exec(
+          dashboard,
+        ) ?? [];
+      expect(dashboards.map((one) => one.dashboard.uid)).toContain(uid);
+    },
+  );
+
+  it.each(alerts.filter(({ annotations }) => annotations?.['node'] !== undefined))(
+    '$alert leaves out nodes in maintenance',
+    ({ expr }) => {
+      expect(expr).toContain('unless on (node) ptp_node_maintenance == 1');
+    },
+  );
+
+  it('has no small limit for what increase() extrapolates', () => {
+    for (const { expr } of rules.filter(({ alert }) => alert !== undefined)) {
+      for (const [, inside] of expr.matchAll(/(\S*)increase\(/g)) expect(inside).toMatch(/round\($/);
+    }
   });
 
   it('has a section of the runbooks, and each section an alert', () => {
-    const wanted = new Set(alerts.map(({ annotations }) => annotations?.['runbook']?.split('#')[1]));
+    const wanted = new Set(alerts.map(({ annotations }) => annotations?.['runbook_url']?.split('#')[1]));
     expect(new Set(anchors)).toEqual(wanted);
   });
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -35,7 +35,8 @@ async function lookAtPages(run: LocalRun): Promise<void> {
     ((await (await fetch(new URL(`/api/v1/${what}`, prometheus))).json()) as { data: Data }).data;
 
   expect((await fetch(prometheus)).status).toBe(200);
-  expect(await (await fetch(link('traces'))).text()).toMatch(/^<!doctype html>/i);
+  const headers = { accept: 'text/html' };
+  expect(await (await fetch(link('traces'), { headers })).text()).toMatch(/^<!doctype html>/i);
   expect(await (await fetch(link('metrics'))).text()).toContain('ptp_metrics_records_total');
   const { groups } = await ask<{ groups: { name: string }[] }>('rules');
   expect(groups.map(({ name }) => name)).toContain('ptp-delivery-alerts');
@@ -83,6 +84,7 @@ describe('npm start', () => {
       body: JSON.stringify({
         resource: '/cluster/node/demo-node/sync',
         endpointUri: `http://127.0.0.1:${portOf(consumer)}/`,
+        secret: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
       }),
     });
     ({ id } = (await answer.json()) as { id: string });
@@ -90,6 +92,7 @@ describe('npm start', () => {
     expect(lockStates(run).map(({ state }) => state)).toEqual(['FREERUN', 'LOCKED', 'HOLDOVER', 'FREERUN']);
     // npm start itself, the broker, four services, Prometheus, the consumer and the replay.
     expect(processesOf(dataDir)).toHaveLength(9);
+    expect(statSync(join(dataDir, 'secret.keys')).mode & 0o777).toBe(0o600);
 
     const asked = performance.now();
     run.signal('SIGINT');
@@ -121,6 +124,61 @@ describe('npm start', () => {
     expect(run.output()).toMatch(/\nThe collector ended \(killed by SIGKILL\)\.\n$/);
     expect(processesOf(dataDir)).toEqual([]);
   });
+
+  it('goes on without Prometheus and the demo, when they cannot start or end by themselves, and says so', async () => {
+    const prometheus = join(dataDir, 'prometheus-that-fails');
+    writeFileSync(prometheus, '#!/bin/sh\necho no room for my data >&2\nexit 3\n', { mode: 0o755 });
+    const without = startLocally({ ...settings, PROMETHEUS: prometheus });
+    await eventually(() => lockStates(without).length > 0);
+    expect(without.output()).toMatch(
+      /^ {2}Prometheus {4}none: Prometheus ended \(exit code 3\): no room for my data \(log: .*prometheus\.log\)\.$/m,
+    );
+    without.signal('SIGINT');
+    expect(await without.exitCode).toBe(0);
+
+    const run = startLocally(settings);
+    await eventually(() => lockStates(run).length > 0);
+    const end = (words: string): unknown =>
+      process.kill(processesOf(dataDir).find(({ command }) => command.includes(words))?.pid ?? 0, 'SIGKILL');
+    for (const [words, sentence] of [
+      ['prometheus.yml', 'Prometheus ended (killed by SIGKILL). Everything else runs on.'],
+      ['examples/replay.js', 'The replay of the recordings ended (killed by SIGKILL). Everything else runs on.'],
+      ['examples/consumer.js', 'The demo consumer ended (killed by SIGKILL). Everything else runs on.'],
+    ] as const) {
+      end(words);
+      await eventually(() => run.output().includes(`\n${sentence}\n`));
+    }
+    expect((await fetch(subscriptions)).status).toBe(200);
+    run.signal('SIGINT');
+    expect(await run.exitCode).toBe(0);
+    expect(processesOf(dataDir)).toEqual([]);
+  }, 60_000);
+
+  it('serves its demo over TLS to who shows a token, where the gateway has a certificate and tokens', async () => {
+    const tokens = join(dataDir, 'tokens.yaml');
+    const token = 'a-token-of-the-demo-0123';
+    writeFileSync(tokens, JSON.stringify([{ name: 'demo', token, roles: ['subscriber'] }]));
+    const tls = join(__dirname, 'fixtures/tls');
+    const secure = {
+      ...settings,
+      API_TLS_CERT: join(tls, 'first.crt'),
+      API_TLS_KEY: join(tls, 'first.key'),
+      API_TOKENS_FILE: tokens,
+    };
+    const run = startLocally({ ...secure, API_TOKEN: token });
+    await eventually(() => lockStates(run).length > 0);
+    expect(run.output()).toMatch(/^ {2}REST API v1 {3}https:/m);
+    run.signal('SIGINT');
+    expect(await run.exitCode).toBe(0);
+
+    const without = startLocally(secure);
+    await eventually(() => without.output().includes('Everything else runs on.'));
+    expect(without.output()).toMatch(
+      /\nThe demo consumer ended \(exit code 1\): not subscribed at https:.*: 401 .*API_TOKEN/,
+    );
+    without.signal('SIGINT');
+    expect(await without.exitCode).toBe(0);
+  }, 60_000);
 
   it('takes its processes along when it is killed, and starts again', async () => {
     const killed = startLocally(settings);
@@ -170,14 +228,15 @@ describe('npm start', () => {
       [
         'settings of several parts that are wrong, each once',
         { METRICS_PORT: '0', LOG_LEVEL: 'loud', STALE_AFTER: 'soon', API_RATE: '-1', TRACE_KEEP_RATIO: '2' },
-        /^Cannot start: METRICS_PORT must .*; STALE_AFTER must .*; LOG_LEVEL must .*; API_RATE must .*; TRACE_KEEP_RATIO must [^;]*\.$/,
+        /^Cannot start:\n {2}METRICS_PORT must .*\n {2}STALE_AFTER must .*\n {2}LOG_LEVEL must .*\n {2}API_RATE must .*\n {2}TRACE_KEEP_RATIO must .*$/,
+        6,
       ],
       ['no Prometheus where one is named', { PROMETHEUS: '/nowhere/prometheus' }, /^PROMETHEUS names no program: /],
-    ])('%s', async (_, wrong, sentence) => {
+    ])('%s', async (_, wrong, sentence, lines = 1) => {
       const run = startLocally({ ...settings, ...wrong });
       expect(await run.exitCode).toBe(1);
       expect(run.output().trimEnd()).toMatch(sentence);
-      expect(run.output().trimEnd().split('\n')).toHaveLength(1);
+      expect(run.output().trimEnd().split('\n')).toHaveLength(lines);
     });
 
     it('and leaves no folders behind', async () => {

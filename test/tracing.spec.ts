@@ -7,6 +7,7 @@ import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trac
 import { openTracing } from '../services/shared/tracing.js';
 import { startTracing } from '../services/tracing/app.js';
 import { readConfig } from '../services/tracing/config.js';
+import type { Delivery } from '../services/tracing/core/journey.js';
 import { jsonEncoding } from '../services/tracing/receive/encoding.js';
 import { eventually } from './support/eventually.js';
 import { FakeClock } from './support/fakeClock.js';
@@ -30,6 +31,8 @@ interface Listed {
   data: { traceID: string; spans: Record<string, unknown>[]; processes: Record<string, unknown> }[];
 }
 
+/** As a page shows it. */
+const shown = (ms: number | undefined): string => (ms === undefined ? '' : ms.toFixed(3));
 const bytesOf = async (answer: Response): Promise<Buffer> => Buffer.from(await answer.arrayBuffer());
 const jsonOf = async <T = Record<string, unknown>>(answer: Response | Promise<Response>): Promise<T> =>
   (await (await answer).json()) as T;
@@ -274,9 +277,19 @@ describe('the queries of the tracing service', () => {
       totalMs: 240,
       interests: ['slow', 'not_locked'],
       keptFor: 'slow',
-      deliveries: [{ subscription: SUBSCRIPTION, outcome: 'delivered', attempts: 1, loopMs: 240 }],
+      deliveries: [
+        {
+          subscription: SUBSCRIPTION,
+          outcome: 'delivered',
+          attempts: 1,
+          loopMs: 240,
+          coveredMs: 232.5,
+          unaccountedMs: 7.5,
+          gaps: [{ startMs: 232.5, ms: 7.5 }],
+        },
+      ],
     });
-    const [{ hops }] = view['deliveries'] as [{ hops: { hop: string; ms: number; quality: string }[] }];
+    const [{ hops }] = view['deliveries'] as [Delivery];
     expect(hops.map(({ hop }) => hop)).toEqual([
       'emit',
       'parse',
@@ -287,8 +300,34 @@ describe('the queries of the tracing service', () => {
       'retry',
       'post',
     ]);
-    expect(hops.at(-1)).toEqual({ hop: 'post', ms: 230, quality: 'exact', from: 'ptp-gateway', to: '10.0.0.7' });
+    expect(hops.at(-1)).toEqual({
+      hop: 'post',
+      startMs: 2.5,
+      ms: 230,
+      quality: 'exact',
+      from: 'ptp-gateway',
+      to: '10.0.0.7',
+    });
     expect(view['spans']).toHaveLength(5);
+  });
+
+  it('show the same figures on the page, which add up to the total', async () => {
+    const { deliveries } = await jsonOf<{ deliveries: Delivery[] }>(get(`/v1/events/${event}`));
+    const text = await page(`/v1/events/${event}`);
+    const table = /<h2>To subscription[\s\S]*?<\/table>/.exec(text)?.[0] ?? '';
+    const cells = Array.from(table.matchAll(/<tr>([\s\S]*?)<\/tr>/g), ([, row = '']) =>
+      Array.from(row.matchAll(/<t[dh][^>]*>([\s\S]*?)<\/t[dh]>/g), ([, cell = '']) => cell.trim()),
+    );
+    const [delivery] = deliveries as [Delivery];
+    const hops = delivery.hops.map(({ hop, startMs, ms }) => [hop, shown(startMs), shown(ms)]);
+    expect(cells.slice(1, 9).map(([hop, , , start, took]) => [hop, start, took])).toEqual(hops);
+    expect(cells.slice(9).map(([name, ...values]) => [name, values.find((value) => /^[\d.]+$/.test(value))])).toEqual([
+      ['in the rows above, overlaps once', shown(delivery.coveredMs)],
+      ['not accounted for', shown(delivery.gaps[0]?.startMs)],
+      ['total', shown(delivery.totalMs)],
+    ]);
+    expect(cells[10]?.[2]).toBe(shown(delivery.unaccountedMs));
+    expect(delivery.coveredMs + delivery.unaccountedMs).toBeCloseTo(delivery.totalMs, 3);
   });
 
   it('show it as a page to whoever prefers one', async () => {
@@ -382,6 +421,9 @@ describe('the queries of the tracing service', () => {
 
   it('have health and metrics', async () => {
     expect([(await get('/livez')).status, (await get('/readyz')).status]).toEqual([200, 200]);
+    expect(await (await get('/metrics')).text()).toMatch(
+      /^ptp_build_info\{version="[\d.]+",node_version="[\d.]+",service="tracing"\} 1$/m,
+    );
     expect(await tracing.metric('ptp_tracing_traces_total{outcome="slow"}')).toBe(1);
     expect(await tracing.metric('ptp_tracing_traces_total{outcome="failed"}')).toBe(1);
     expect(await tracing.metric('ptp_tracing_kept_traces')).toBe(2);

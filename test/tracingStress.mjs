@@ -2,6 +2,18 @@
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 
+const USAGE = `Usage: npm run stress:tracing -- [--megabytes N]
+
+Sends the tracing service more spans than it may keep, and watches its memory.
+
+  --megabytes N   spans to send, MB (default: 1024)
+
+Example: npm run stress:tracing -- --megabytes 256
+`;
+if (process.argv.includes('--help') || process.argv.includes('-h')) {
+  process.stdout.write(USAGE);
+  process.exit();
+}
 const { values } = parseArgs({ options: { megabytes: { type: 'string', default: '1024' } } });
 const megabytes = Number(values.megabytes);
 if (!(megabytes > 0)) {

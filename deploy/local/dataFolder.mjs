@@ -16,6 +16,7 @@ const MAX_SOCKET_PATH = 107;
  * @property {string} broker JetStream's store
  * @property {string} demo the demo's PTP configuration
  * @property {string} prometheus its configuration and data
+ * @property {string} secretKeys file of the key for the secrets of subscriptions
  * @property {string} eventSocket
  * @property {() => void} close leaves the data and removes the rest: also the folders, where nothing was written
  */
@@ -52,6 +53,7 @@ export function openDataFolder(path) {
     broker,
     demo,
     prometheus,
+    secretKeys: join(path, 'secret.keys'),
     eventSocket,
     close() {
       rmSync(eventSocket, { force: true });

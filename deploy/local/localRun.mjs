@@ -9,11 +9,13 @@ import { freePort, isFree } from './ports.mjs';
 import { isPrepared, prepare, root } from './prepare.mjs';
 import { Processes } from './processes.mjs';
 import { prometheusCommand, writePrometheusConfig } from './prometheus.mjs';
+import { provideSecretKey } from './secretKey.mjs';
 import { refuse, serviceEnvironments, serviceMistakes, SERVICES, urlHost } from './services.mjs';
 import { readSettings, USAGE } from './settings.mjs';
 
 /**
- * `npm start`: everything on this machine, each part a process of its own, until Ctrl-C or until one of them ends.
+ * `npm start`: everything on this machine, each part a process of its own, until Ctrl-C or until the broker or a service
+ * ends. Prometheus and the demo may end: the rest goes on.
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env
  * @returns {Promise<number>} exit code
@@ -114,19 +116,29 @@ async function startAll(run) {
   const eventSocket = env['EVENT_SOCKET'] || data.eventSocket;
   const services = await startServices(run, broker?.url, eventSocket);
   const seconds = (performance.now() - startedAt) / 1000;
-  const prometheusUrl = programs.prometheus && (await startPrometheus(run, programs.prometheus, services.addresses));
+  const prometheus =
+    programs.prometheus === undefined ? undefined : await startPrometheus(run, programs.prometheus, services.addresses);
   const { natsUrl } = brokerOf(settings, broker?.url);
   console.log(
     startMessage({
       ...settings,
       ...services,
       broker: { url: natsUrl, ...broker },
-      prometheusUrl,
+      prometheus,
+      needsToken: Boolean(env['API_TOKENS_FILE']),
+      certificate: env['API_TLS_CERT'] || undefined,
       eventSocket,
       seconds,
     }),
   );
-  if (settings.demo) await startDemo(run, services.apiUrl, eventSocket);
+  if (!settings.demo) return;
+  try {
+    await startDemo(run, services.apiUrl, eventSocket);
+  } catch (err) {
+    signal.throwIfAborted();
+    if (!(err instanceof CannotStart)) throw err;
+    goesOn(new CannotStart(`The demo does not run: ${err.message}`));
+  }
 }
 
 /**
@@ -159,7 +171,14 @@ async function startServices({ settings, env, data, processes, ports, signal }, 
     otlpPort: await free(settings.otlpPort),
     queryPort: await free(settings.queryPort),
   };
-  const run = { ...chosen, ...brokerOf(settings, ownBrokerUrl), nodeName, host, eventSocket };
+  const run = {
+    ...chosen,
+    ...brokerOf(settings, ownBrokerUrl),
+    nodeName,
+    host,
+    eventSocket,
+    secretKeysFile: provideSecretKey(data.secretKeys),
+  };
   const environments = serviceEnvironments(env, run);
   Object.assign(environments['collector'] ?? {}, demo && writeDemoConfig(data.demo, nodeName));
   const address = (/** @type {number} */ port) => `${urlHost(host)}:${port}`;
@@ -173,12 +192,15 @@ async function startServices({ settings, env, data, processes, ports, signal }, 
     const serviceEnv = environments[name] ?? {};
     processes.start(name, [process.execPath, `dist/services/${name}/main.js`], { cwd: root, env: serviceEnv });
   }
+  const apiUrl = `${env['API_TLS_CERT'] ? 'https' : 'http'}://${addresses.gateway}`;
   await Promise.all(
-    Object.entries(addresses).map(([name, at]) => processes.ready(name, `http://${at}/readyz`, signal)),
+    Object.entries(addresses).map(([name, at]) =>
+      processes.ready(name, `${name === 'gateway' ? apiUrl : `http://${at}`}/readyz`, signal),
+    ),
   );
   return {
     addresses,
-    apiUrl: `http://${addresses.gateway}`,
+    apiUrl,
     collectorUrl: `http://${addresses.collector}`,
     metricsUrl: `http://${addresses.metrics}`,
     tracingUrl: `http://${addresses.tracing}`,
@@ -187,28 +209,53 @@ async function startServices({ settings, env, data, processes, ports, signal }, 
 }
 
 /**
- * Our configuration, for the ports of this run; everything below .data/.
+ * Our configuration, for the ports of this run; everything below .data/. The run does not need it.
  * @param {Run} run
  * @param {string} program
  * @param {Record<'collector' | 'gateway' | 'metrics' | 'tracing', string>} addresses
- * @returns its URL
+ * @returns {Promise<{ url: string } | { failure: string }>} its URL, or why it does not run
  */
 async function startPrometheus({ settings, env, data, processes, ports, signal }, program, addresses) {
-  const port = await freePort(settings.prometheusPort, '127.0.0.1', ports);
-  const config = await writePrometheusConfig(root, data.prometheus, {
-    'ptp-collector': { address: addresses.collector, labels: { node: settings.nodeName } },
-    'ptp-gateway': { address: addresses.gateway },
-    'ptp-metrics': { address: addresses.metrics },
-    'ptp-tracing': { address: addresses.tracing },
-  });
-  const command = prometheusCommand(program, { config, folder: data.prometheus, port });
-  processes.start('prometheus', command, { cwd: root, env });
-  await processes.ready('prometheus', `http://127.0.0.1:${port}/-/ready`, signal);
-  return `http://localhost:${port}`;
+  const ended = new AbortController();
+  try {
+    const port = await freePort(settings.prometheusPort, '127.0.0.1', ports);
+    const config = await writePrometheusConfig(root, data.prometheus, {
+      'ptp-collector': { address: addresses.collector, labels: { node: settings.nodeName } },
+      'ptp-gateway': { address: addresses.gateway, ...gatewayAccess(env) },
+      'ptp-metrics': { address: addresses.metrics },
+      'ptp-tracing': { address: addresses.tracing },
+    });
+    const command = prometheusCommand(program, { config, folder: data.prometheus, port });
+    processes.start('prometheus', command, { cwd: root, env, onEnd: (reason) => ended.abort(reason) });
+    await processes.ready('prometheus', `http://127.0.0.1:${port}/-/ready`, AbortSignal.any([signal, ended.signal]));
+    ended.signal.addEventListener('abort', () => goesOn(ended.signal.reason));
+    return { url: `http://localhost:${port}` };
+  } catch (err) {
+    signal.throwIfAborted();
+    return { failure: /** @type {Error} */ (err).message };
+  }
 }
 
 /**
- * A consumer like any other, and recordings in the place of a daemon.
+ * What Prometheus needs beside the gateway's address.
+ * @param {NodeJS.ProcessEnv} env
+ */
+const gatewayAccess = (env) => ({
+  // The gateway is ours: whose certificate it has does not matter here.
+  ...(env['API_TLS_CERT'] && { scheme: 'https', tls_config: { insecure_skip_verify: true } }),
+  ...(env['API_TOKEN'] && { authorization: { credentials: env['API_TOKEN'] } }),
+});
+
+/**
+ * A part that the run does not need has ended.
+ * @param {Error} reason
+ */
+function goesOn({ message }) {
+  console.log(`${message} Everything else runs on.`);
+}
+
+/**
+ * A consumer like any other, and recordings in the place of a daemon. The run goes on without them.
  * @param {Run} run
  * @param {string} apiUrl
  * @param {string} eventSocket
@@ -216,14 +263,22 @@ async function startPrometheus({ settings, env, data, processes, ports, signal }
 async function startDemo({ settings, env, processes, ports, signal }, apiUrl, eventSocket) {
   const port = await freePort(settings.consumerPort, '127.0.0.1', ports);
   const consumer = ['dist/examples/consumer.js', '--gateway', apiUrl, '--node', settings.nodeName];
-  const subscribed = new EventEmitter();
+  const consuming = new EventEmitter();
   const onLine = (/** @type {string} */ line) => {
     console.log(line);
-    subscribed.emit('line');
+    consuming.emit('begun');
   };
-  processes.start('consumer', [process.execPath, ...consumer, '--port', String(port)], { cwd: root, env, onLine });
+  const onEnd = (/** @type {Error} */ reason) => {
+    goesOn(reason);
+    consuming.emit('begun');
+  };
+  const command = [process.execPath, ...consumer, '--port', String(port)];
+  // It trusts the gateway's own certificate, also when nobody has signed it.
+  const ca = env['API_TLS_CERT'];
+  const consumerEnv = ca ? { ...env, NODE_EXTRA_CA_CERTS: ca } : env;
+  processes.start('consumer', command, { cwd: root, env: consumerEnv, onLine, onEnd });
   // Its first line. The recordings begin afterwards, so that it is told of everything in them.
-  await once(subscribed, 'line', { signal });
+  await once(consuming, 'begun', { signal });
   const replay = ['dist/examples/replay.js', '--socket', eventSocket, ...replayArgs];
-  processes.start('replay', [process.execPath, ...replay], { cwd: root, env });
+  processes.start('replay', [process.execPath, ...replay], { cwd: root, env, onEnd: goesOn });
 }

@@ -21,7 +21,10 @@ const STOP_ORDER = [
   { names: ['broker'], withinMs: 500 },
 ];
 
-/** The processes of one run. None of them may end before stop() is called. */
+/** How a process is spoken of; the others are `The <name>`. */
+const CALLED = { prometheus: 'Prometheus', consumer: 'The demo consumer', replay: 'The replay of the recordings' };
+
+/** The processes of one run. None of them may end before stop() is called, but for those that somebody else takes care of. */
 export class Processes {
   /** @type {Map<string, { child: import('node:child_process').ChildProcess, ended: Promise<void> }>} */
   #running = new Map();
@@ -32,7 +35,7 @@ export class Processes {
 
   /**
    * @param {string} logFolder
-   * @param {(reason: Error) => void} onFailure called when a process ends by itself
+   * @param {(reason: CannotStart) => void} onFailure called when a process ends by itself that the run needs
    */
   constructor(logFolder, onFailure) {
     this.#logFolder = logFolder;
@@ -43,10 +46,10 @@ export class Processes {
    * Starts a process whose output goes to its log file.
    * @param {string} name one of STOP_ORDER
    * @param {string[]} command
-   * @param {{ cwd: string, env: NodeJS.ProcessEnv, onLine?: (line: string) => void }} options `onLine` gets what it
-   *   prints, too
+   * @param {{ cwd: string, env: NodeJS.ProcessEnv, onLine?: (line: string) => void, onEnd?: (reason: CannotStart) => void }} options
+   *   `onLine` gets what it prints, too; `onEnd` of a process that the run does not need, when it ends by itself
    */
-  start(name, command, { cwd, env, onLine }) {
+  start(name, command, { cwd, env, onLine, onEnd = this.#onFailure }) {
     const [program = '', ...args] = [...this.#endsWithUs, ...command];
     const logFile = this.#logFile(name);
     writeFileSync(logFile, '');
@@ -55,18 +58,21 @@ export class Processes {
     const child = spawn(program, args, { cwd, env, detached: true, stdio: ['ignore', onLine ? 'pipe' : log, log] });
     closeSync(log);
     if (onLine && child.stdout) passOn(child.stdout, logFile, onLine);
+    const fail = (/** @type {string} */ what) => {
+      if (!this.#isStopping) onEnd(new CannotStart(`${called(name)} ${what}`));
+    };
     const ended = new Promise((/** @type {(value: void) => void} */ resolve) => {
       child.once('error', (err) => {
         if (child.pid !== undefined) return;
         resolve();
-        this.#fail(new CannotStart(`The ${name} could not be started: ${err.message}.`));
+        fail(`could not be started: ${err.message}.`);
       });
       child.once('close', (code, signal) => {
         this.#running.delete(name);
         resolve();
         // Who is killed has not said why.
         const how = signal ? ` (killed by ${signal}).` : ` (exit code ${code})${this.#why(name)}`;
-        this.#fail(new CannotStart(`The ${name} ended${how}`));
+        fail(`ended${how}`);
       });
     });
     this.#running.set(name, { child, ended });
@@ -80,7 +86,7 @@ export class Processes {
    */
   async ready(name, url, signal) {
     if (!(await isReady(url, READY_MS, signal))) {
-      throw new CannotStart(`The ${name} was not ready within ${READY_MS / 1000} s${this.#why(name)}`);
+      throw new CannotStart(`${called(name)} was not ready within ${READY_MS / 1000} s${this.#why(name)}`);
     }
   }
 
@@ -103,11 +109,6 @@ export class Processes {
     return `${why && `: ${why}`} (log: ${this.#logFile(name)}).`;
   }
 
-  /** @param {CannotStart} reason */
-  #fail(reason) {
-    if (!this.#isStopping) this.#onFailure(reason);
-  }
-
   /**
    * @param {string} name
    * @param {number} withinMs
@@ -121,6 +122,9 @@ export class Processes {
     clearTimeout(timer);
   }
 }
+
+/** @param {string} name */
+const called = (name) => /** @type {Record<string, string>} */ (CALLED)[name] ?? `The ${name}`;
 
 /**
  * Should this process be killed, the kernel ends its children: what to put before their command. The shell is for
@@ -159,6 +163,8 @@ function passOn(output, logFile, onLine) {
   output.once('end', () => log.end());
 }
 
+const CANNOT_START = /^\w+ cannot start: ?/;
+
 /**
  * Why a process ended, from the end of its log: the sentence of a service that cannot start, else the last warning
  * or error that a service logged (JSON), else the last thing that it said.
@@ -166,9 +172,14 @@ function passOn(output, logFile, onLine) {
  */
 export function lastWords(log) {
   const lines = log.split('\n').filter((line) => line.trim() !== '');
-  const sentence = lines.findLast((line) => /^\w+ cannot start: /.test(line));
-  if (sentence !== undefined) return sentence.replace(/^\w+ cannot start: /, '');
-  const error = lines.map(parseRecord).findLast((record) => record !== undefined && record.level >= 40);
+  const at = lines.findLastIndex((line) => CANNOT_START.test(line));
+  if (at >= 0) {
+    // Several mistakes follow, on an indented line each.
+    const end = lines.findIndex((line, i) => i > at && !line.startsWith('  '));
+    const [first = '', ...more] = lines.slice(at, end < 0 ? undefined : end);
+    return [first.replace(CANNOT_START, ''), ...more.map((line) => line.trim())].filter(Boolean).join('; ');
+  }
+  const error = lines.map(parseRecord).findLast((record) => ['warn', 'error', 'fatal'].includes(record?.level ?? ''));
   if (error !== undefined) return [error.msg, error.err?.message].filter(Boolean).join(': ');
   const last = lines.at(-1) ?? '';
   return parseRecord(last)?.msg ?? last;
@@ -176,7 +187,7 @@ export function lastWords(log) {
 
 /**
  * @param {string} line
- * @returns {{ level: number, msg?: string, err?: { message?: string } } | undefined}
+ * @returns {{ level: string, msg?: string, err?: { message?: string } } | undefined}
  */
 function parseRecord(line) {
   try {

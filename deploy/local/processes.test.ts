@@ -7,15 +7,20 @@ describe('the last words of a process', () => {
   it.each([
     [
       'the sentence of a service that cannot start',
-      '{"level":30,"msg":"x"}\ncollector cannot start: NODE_NAME is required\n',
+      '{"level":"info","msg":"x"}\ncollector cannot start: NODE_NAME is required\n',
       'NODE_NAME is required',
     ],
     [
+      'all mistakes of a service that cannot start',
+      'collector cannot start:\n  NODE_NAME is required\n  LOG_LEVEL must be a word\n',
+      'NODE_NAME is required; LOG_LEVEL must be a word',
+    ],
+    [
       'the last error in a log of JSON',
-      '{"level":60,"err":{"message":"disk full"},"msg":"failed"}\n{"level":30,"msg":"stopping"}\n',
+      '{"level":"fatal","err":{"message":"disk full"},"msg":"failed"}\n{"level":"info","msg":"stopping"}\n',
       'failed: disk full',
     ],
-    ['the last message, if it did not complain', '{"level":30,"msg":"ready"}\n', 'ready'],
+    ['the last message, if it did not complain', '{"level":"info","msg":"ready"}\n', 'ready'],
     ['the last line of anything else', 'one\ntwo\n\n', 'two'],
     ['nothing, if it said nothing', '', ''],
   ])('are %s', async (_, log, words) => {

@@ -1,5 +1,5 @@
 // @ts-check
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CannotStart } from './cannotStart.mjs';
 import { findProgram, isProgram, provideProgram } from './programs.mjs';
@@ -30,6 +30,9 @@ export async function providePrometheus(env, { isWanted, signal }) {
  * @typedef {object} Target
  * @property {string} address host:port
  * @property {Record<string, string>} [labels]
+ * @property {string} [scheme] https, where it is not http
+ * @property {object} [tls_config] as Prometheus knows them
+ * @property {object} [authorization]
  */
 
 /**
@@ -44,15 +47,18 @@ export async function writePrometheusConfig(root, folder, targets, intervalS = 5
   // Not there before the dependencies are installed.
   const { parse, stringify } = await import('yaml');
   const config = parse(readFileSync(join(root, SOURCE), 'utf8'));
-  config.global = { scrape_interval: `${intervalS}s`, evaluation_interval: `${intervalS}s` };
+  config.global = { ...config.global, scrape_interval: `${intervalS}s`, evaluation_interval: `${intervalS}s` };
   config.rule_files = [join(root, 'observability/prometheus/rules/*.yml')];
   for (const job of config.scrape_configs) {
-    const { address, labels = {} } = targets[job.job_name] ?? { address: '' };
+    const { address, labels = {}, ...access } = targets[job.job_name] ?? { address: '' };
+    Object.assign(job, access);
     job.static_configs = [{ targets: [address], labels }];
   }
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'prometheus.yml');
-  writeFileSync(file, stringify(config));
+  // It may hold a token. The mode is that of a new file.
+  rmSync(file, { force: true });
+  writeFileSync(file, stringify(config), { mode: 0o600 });
   return file;
 }
 

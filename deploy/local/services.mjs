@@ -18,7 +18,7 @@ export const SERVICES = ['collector', 'gateway', 'metrics', 'tracing'];
 /**
  * The environment of each service: the user's, with what this run decides.
  * @param {NodeJS.ProcessEnv} env
- * @param {Ports & { nodeName: string, host: string, natsUrl: string, ownBroker: boolean, eventSocket: string }} run
+ * @param {Ports & { nodeName: string, host: string, natsUrl: string, ownBroker: boolean, eventSocket: string, secretKeysFile?: string }} run
  * @returns {Record<string, NodeJS.ProcessEnv>}
  */
 export function serviceEnvironments(env, run) {
@@ -38,7 +38,7 @@ export function serviceEnvironments(env, run) {
   };
   return {
     collector: { ...common, METRICS_PORT: String(run.collectorPort) },
-    gateway: common,
+    gateway: { ...keysOf(env, run), ...common },
     metrics: { ...common, METRICS_PORT: String(run.metricsPort) },
     tracing: common,
   };
@@ -68,7 +68,10 @@ export async function serviceMistakes(root, environments) {
 
 /** @param {string[]} mistakes */
 export function refuse(mistakes) {
-  if (mistakes.length > 0) throw new CannotStart(`Cannot start: ${mistakes.join('; ')}.`);
+  if (mistakes.length === 0) return;
+  throw new CannotStart(
+    mistakes.length === 1 ? `Cannot start: ${mistakes[0]}.` : ['Cannot start:', ...mistakes].join('\n  '),
+  );
 }
 
 /**
@@ -79,6 +82,14 @@ export function urlHost(host) {
   if (['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host)) return 'localhost';
   return host.includes(':') ? `[${host}]` : host;
 }
+
+/**
+ * A run has a key of its own for the secrets of subscriptions, unless the user has set some.
+ * @param {NodeJS.ProcessEnv} env
+ * @param {{ secretKeysFile?: string }} run
+ */
+const keysOf = (env, { secretKeysFile }) =>
+  secretKeysFile === undefined || env['SECRET_KEYS'] ? {} : { SECRET_KEYS_FILE: secretKeysFile };
 
 /**
  * Credentials and certificates are for another broker than the own one.

@@ -38,11 +38,44 @@ describe('the environment of a service', () => {
     });
   });
 
+  it('has a key for secrets, unless the user has set one', async () => {
+    const { serviceEnvironments } = await import('./services.mjs');
+    const withKey = { ...run, secretKeysFile: '/data/secret.keys' };
+    const keysOf = (env: NodeJS.ProcessEnv): unknown[] => {
+      const { gateway } = serviceEnvironments(env, withKey);
+      return [gateway?.['SECRET_KEYS'], gateway?.['SECRET_KEYS_FILE']];
+    };
+    expect(keysOf({})).toEqual([undefined, '/data/secret.keys']);
+    expect(keysOf({ SECRET_KEYS: 'k' })).toEqual(['k', undefined]);
+    expect(keysOf({ SECRET_KEYS_FILE: '/own' })).toEqual([undefined, '/own']);
+    expect(serviceEnvironments({}, withKey)['collector']).not.toHaveProperty('SECRET_KEYS_FILE');
+  });
+
   it('has credentials only for the broker of the user', async () => {
     const { serviceEnvironments } = await import('./services.mjs');
     const env = { NATS_TOKEN: 'secret' };
     expect(serviceEnvironments(env, run)['gateway']).not.toHaveProperty('NATS_TOKEN');
     expect(serviceEnvironments(env, { ...run, ownBroker: false })['gateway']).toHaveProperty('NATS_TOKEN');
+  });
+});
+
+describe('mistakes in the settings', () => {
+  it('are refused one as a sentence, several on a line each', async () => {
+    const { refuse } = await import('./services.mjs');
+    expect(() => refuse([])).not.toThrow();
+    expect(() => refuse(['A must be a port'])).toThrow(/^Cannot start: A must be a port\.$/);
+    expect(() => refuse(['A must be a port', 'B: did you mean C?'])).toThrow(
+      /^Cannot start:\n {2}A must be a port\n {2}B: did you mean C\?$/,
+    );
+  });
+
+  it('that are misspelt are told once, whichever services complain', async () => {
+    const { serviceMistakes } = await import('./services.mjs');
+    const vars = { NODE_NAME: 'n1', ENDPOINT_POLCY: 'local' };
+    const all = { collector: vars, gateway: vars, metrics: vars, tracing: vars };
+    expect(await serviceMistakes(join(__dirname, '../..'), all)).toEqual([
+      'ENDPOINT_POLCY: did you mean ENDPOINT_POLICY?',
+    ]);
   });
 });
 

@@ -3,6 +3,32 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { CannotStart } from './cannotStart.mjs';
 
+/** Those that only `npm start` reads, described as the services describe theirs. */
+export const LOCAL_SETTINGS = [
+  {
+    name: 'CONSUMER_PORT',
+    what: 'of the demo consumer; taken: the next free one',
+    unit: 'port',
+    fallback: '9089',
+    isRequired: false,
+  },
+  { name: 'DATA_DIR', what: 'everything that a local run writes', unit: 'path', fallback: '.data', isRequired: false },
+  {
+    name: 'NATS_SERVER',
+    what: 'the nats-server program; absent: from PATH and the usual folders',
+    unit: 'path',
+    fallback: undefined,
+    isRequired: false,
+  },
+  {
+    name: 'PROMETHEUS',
+    what: 'the prometheus program; absent: from PATH and the usual folders, if it is there',
+    unit: 'path',
+    fallback: undefined,
+    isRequired: false,
+  },
+];
+
 export const USAGE = `Usage: npm start [-- --no-demo] [--with-prometheus]
 
 Runs the broker, the collector, the gateway, the metrics and the tracing service on this machine, with a demo: recorded
@@ -13,8 +39,23 @@ Prometheus it runs too, with our rules.
   --with-prometheus   install Prometheus (Debian's package) when it is missing
   --help              this text
 
-DATA_DIR (.data), NATS_URL (own broker), API_PORT (8089) and all settings of the services are environment variables:
-see .env.example. METRICS_PORT is the collector's here.`;
+Settings are environment variables:
+
+${LOCAL_SETTINGS.map(({ name, what, unit, fallback }) => `  ${name.padEnd(15)} ${what} [${unit}; ${fallback === undefined ? 'not set' : `default ${fallback}`}]`).join('\n')}
+  NATS_URL        a broker of yours [URL; default: an own one]
+  NODE_NAME       name of the node [host name; default demo-node, with --no-demo the host's name]
+  EVENT_SOCKET    where the daemon's lines come in [path; default below DATA_DIR]
+  LISTEN_HOST     where the services listen [address; default 127.0.0.1]
+  API_PORT, METRICS_PORT, OTLP_PORT, QUERY_PORT
+                  of gateway, collector and tracing service [port; default 8089, 9091, 4318, 16686]
+
+and all others of the services: docs/settings.md. CANARY is true, ENDPOINT_POLICY is local and OTEL_EXPORTER_OTLP_ENDPOINT
+is the tracing service unless they are set; the metrics service takes port 9464.
+
+Examples:
+  npm start
+  API_PORT=8000 npm start -- --with-prometheus
+  EVENT_SOCKET=/cloud-native/events.sock NODE_NAME=$(hostname) npm start -- --no-demo`;
 
 const OPTIONS = ['--no-demo', '--with-prometheus', '--help', '-h'];
 

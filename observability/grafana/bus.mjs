@@ -13,6 +13,8 @@ const perStream = (name) => `max by (stream) (${name}{${STREAM}})`;
 const UP = /** @type {import('./panels.mjs').Words} */ ([
   [0, 'down', 'red'],
   [1, 'up', 'green'],
+  [2, 'started anew', 'orange'],
+  [3, 'impaired', 'red'],
 ]);
 
 export const bus = dashboard({
@@ -162,7 +164,26 @@ export const bus = dashboard({
       min: 0,
       queries: [
         { expr: 'topk(10, max by (node) (ptp_collector_outbox_events))', legend: '{{node}}' },
-        { expr: 'sum(ptp_collector_events_dropped_total) or vector(0)', legend: 'dropped, of all' },
+        { expr: 'sum(ptp_collector_events_dropped_total)', legend: 'dropped, of all' },
+      ],
+    }),
+    lines({
+      title: 'Oldest event waiting in a collector',
+      unit: 's',
+      limit: 60,
+      min: 0,
+      queries: [{ expr: 'topk(10, max by (node) (ptp_collector_outbox_oldest_seconds))', legend: '{{node}}' }],
+    }),
+    lines({
+      title: 'Attempts to publish that failed',
+      unit: 'ops',
+      min: 0,
+      description: 'While the broker was there. answered: it said no, its store is full for example.',
+      queries: [
+        {
+          expr: 'sum by (reason) (rate(ptp_collector_publish_failures_total[$__rate_interval]))',
+          legend: '{{reason}}',
+        },
       ],
     }),
     lines({
@@ -180,7 +201,14 @@ export const bus = dashboard({
       title: 'Parts',
       unit: 'none',
       words: UP,
-      queries: [{ expr: 'up{job=~"ptp-.*"}', legend: '{{job}} {{instance}}' }],
+      description:
+        'Restarts are seen by the start time of the process, however short they are. Impaired: it runs, but cannot do its work; /readyz says why.',
+      queries: [
+        {
+          expr: '(changes(process_start_time_seconds{job=~"ptp-.*"}[$__rate_interval]) > 0) * 0 + 2 or (max without (reason) (ptp_service_impaired) == 1) * 0 + 3 or up{job=~"ptp-.*"}',
+          legend: '{{job}} {{instance}}',
+        },
+      ],
     }),
     lines({
       title: 'Messages measured',

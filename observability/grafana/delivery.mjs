@@ -6,7 +6,7 @@ const BUCKETS = `ptp_event_delivery_seconds_bucket{${OF}}`;
 
 /** @param {string} window */
 const inTime = (window) =>
-  `sum(increase(ptp_event_delivery_seconds_bucket{${OF},le="0.1"}[${window}])) / sum(increase(ptp_event_delivery_seconds_count{${OF}}[${window}]))`;
+  `sum(increase(ptp_event_delivery_seconds_bucket{${OF},le="0.1"}[${window}])) / (sum(increase(ptp_event_delivery_seconds_count{${OF}}[${window}])) > 0)`;
 
 /**
  * @param {number} share

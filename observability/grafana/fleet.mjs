@@ -1,14 +1,35 @@
 // @ts-check
-import { dashboard, figure, lines, table, timeline, variable } from './panels.mjs';
+import { bars, dashboard, figure, lines, table, timeline, variable } from './panels.mjs';
 
 const NODE = 'node=~"$node"';
 const STATES = `${NODE},resource=~"$resource"`;
 
-/**
- * One number per node and resource: 3 in order, 2 for a while, 1 not synchronised.
- * @param {string} words
- */
+const GOOD = 'LOCKED|SYNCHRONIZED';
+const DOUBTFUL = 'HOLDOVER|ACQUIRING-SYNC';
+const BAD = 'FREERUN|FAILURE-NOFIX';
+
+/** @param {string} words */
 const inState = (words) => `node_resource_state:ptp_state:max{${STATES},state=~"${words}"}`;
+
+/**
+ * Where these states were entered since the last step: counters miss nothing that samples miss.
+ * @param {string} words
+ * @param {number} value
+ */
+const entered = (words, value) =>
+  `label_replace((max by (node, resource) (increase(ptp_state_transitions_total{${STATES},state=~"${words}"}[$__rate_interval])) > 0) * 0 + ${value}, "entered", "${value}", "", "")`;
+
+/** One number per node and resource: 3 in order, 2 for a while, 1 not synchronised, 0 of a node that says nothing. */
+const worstState = [
+  'min by (node, resource) (',
+  `max by (node, resource) (${inState(GOOD)} * 3 or ${inState(DOUBTFUL)} * 2 or ${inState(BAD)})`,
+  ` or ${entered(BAD, 1)} or ${entered(DOUBTFUL, 2)}) `,
+  `or max by (node, resource) (ptp_state_transitions_total{${STATES}}) * 0`,
+].join('');
+
+/** Of a clock or process of a node whose collector is gone nothing is known, and that is not well. */
+const GONE = `(node:ptp_collector_up:max{${NODE}} == 0)`;
+const SAMPLED = 'Sampled: what lasts for less than a scrape may be missing.';
 
 export const fleet = dashboard({
   uid: 'ptp-fleet',
@@ -28,6 +49,8 @@ export const fleet = dashboard({
     figure({
       title: 'Not LOCKED',
       unit: 'none',
+      description:
+        'Nodes that are not known to be LOCKED: also those that are silent, or say nothing about it. Not those in maintenance.',
       queries: [{ expr: 'cluster:ptp_nodes_not_locked:count' }],
       steps: [
         [null, 'green'],
@@ -47,7 +70,12 @@ export const fleet = dashboard({
     figure({
       title: 'Clocks not vouched for',
       unit: 'none',
-      queries: [{ expr: `sum(1 - min by (node, config, process, clock) (ptp_collector_clock_vouched_for{${NODE}}))` }],
+      description: 'A node of which no clock is known counts as one.',
+      queries: [
+        {
+          expr: `sum(1 - min by (node, config, process, clock) (ptp_collector_clock_vouched_for{${NODE}}) or on (node) node:ptp_collector_up:max{${NODE}} * 0 + 1)`,
+        },
+      ],
       steps: [
         [null, 'green'],
         [1, 'orange'],
@@ -56,7 +84,12 @@ export const fleet = dashboard({
     figure({
       title: 'Processes down',
       unit: 'none',
-      queries: [{ expr: `sum(1 - max by (node, process, config) (openshift_ptp_process_status{${NODE}}))` }],
+      description: 'Of linuxptp. A node whose collector is gone counts as one: nobody says how they are.',
+      queries: [
+        {
+          expr: `sum(1 - max by (node, process, config) (openshift_ptp_process_status{${NODE}}) or on (node) ${GONE} + 1)`,
+        },
+      ],
       steps: [
         [null, 'green'],
         [1, 'red'],
@@ -65,7 +98,8 @@ export const fleet = dashboard({
     figure({
       title: 'Worst offset, of its threshold',
       unit: 'percentunit',
-      queries: [{ expr: `max(node_process_iface:openshift_ptp_max_offset:ratio{${NODE}})` }],
+      description: 'Of the nodes that are heard. One that is silent makes it infinite.',
+      queries: [{ expr: `max(node_process_iface:openshift_ptp_max_offset:ratio{${NODE}} or on (node) ${GONE} + Inf)` }],
       steps: [
         [null, 'green'],
         [0.8, 'orange'],
@@ -77,10 +111,11 @@ export const fleet = dashboard({
       unit: 'none',
       width: 24,
       height: 10,
-      description: 'The worst state among the clocks of a resource. A gap: its collector does not answer.',
+      description:
+        'The worst state among the clocks of a resource, and the worst that it became since the step before: the sampled state (ptp_state) is overlaid with the counted transitions (ptp_state_transitions_total), so that an outage shorter than a scrape is seen. It is drawn as one step ($__rate_interval) at least; how often and how long: the tables below. Gray: its collector does not answer. A gap: no metrics service.',
       queries: [
         {
-          expr: `max by (node, resource) (${inState('LOCKED|SYNCHRONIZED')} * 3 or ${inState('HOLDOVER|ACQUIRING-SYNC')} * 2 or ${inState('FREERUN|FAILURE-NOFIX')})`,
+          expr: worstState,
           legend: '{{node}} {{resource}}',
         },
       ],
@@ -119,9 +154,22 @@ export const fleet = dashboard({
         },
       ],
     }),
+    bars({
+      title: 'State changes',
+      unit: 'none',
+      width: 24,
+      description: 'Counted, hence complete: how often a state became another one, per step.',
+      queries: [
+        {
+          expr: `max by (node, resource, state) (increase(ptp_state_transitions_total{${STATES}}[$__rate_interval])) > 0`,
+          legend: '{{node}} {{resource}} {{state}}',
+        },
+      ],
+    }),
     timeline({
       title: 'Clock class',
       unit: 'none',
+      description: SAMPLED,
       queries: [
         {
           expr: `max by (node, process, config) (openshift_ptp_clock_class{${NODE}})`,
@@ -145,6 +193,7 @@ export const fleet = dashboard({
     timeline({
       title: 'Port role',
       unit: 'none',
+      description: SAMPLED,
       queries: [{ expr: `max by (node, iface) (openshift_ptp_interface_role{${NODE}})`, legend: '{{node}} {{iface}}' }],
       words: [
         [0, 'PASSIVE', 'yellow'],
@@ -158,20 +207,23 @@ export const fleet = dashboard({
     timeline({
       title: 'Processes of linuxptp',
       unit: 'none',
+      description: 'Restarts are counted, and seen however short they are.',
       queries: [
         {
-          expr: `max by (node, process, config) (openshift_ptp_process_status{${NODE}})`,
+          expr: `(max by (node, process, config) (increase(openshift_ptp_process_restart_count{${NODE}}[$__rate_interval])) > 0) * 0 + 2 or max by (node, process, config) (openshift_ptp_process_status{${NODE}})`,
           legend: '{{node}} {{process}} {{config}}',
         },
       ],
       words: [
         [0, 'down', 'red'],
         [1, 'up', 'green'],
+        [2, 'started anew', 'orange'],
       ],
     }),
     timeline({
       title: 'GNSS',
       unit: 'none',
+      description: SAMPLED,
       queries: [{ expr: `max by (node, iface) (openshift_ptp_gnss_status{${NODE}})`, legend: '{{node}} {{iface}}' }],
       words: [
         [0, 'no fix', 'red'],
@@ -187,7 +239,7 @@ export const fleet = dashboard({
       unit: 'none',
       queries: [
         {
-          expr: `topk(20, max by (node, resource, state) (increase(ptp_state_transitions_total{${STATES}}[1h])))`,
+          expr: `topk(20, round(max by (node, resource, state) (increase(ptp_state_transitions_total{${STATES}}[1h]))) > 0)`,
         },
       ],
       columns: { node: 'Node', resource: 'Resource', state: 'Became' },

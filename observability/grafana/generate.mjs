@@ -12,7 +12,9 @@ export const dashboards = { 'ptp-fleet': fleet, 'ptp-delivery': delivery, 'ptp-b
 /** @param {object} dashboard */
 export const toJson = (dashboard) => `${JSON.stringify(dashboard, null, 2)}\n`;
 
-if (process.argv[1] === import.meta.filename) {
+if (process.argv[1] === import.meta.filename && process.argv.includes('--help')) {
+  process.stdout.write('Usage: node observability/grafana/generate.mjs\n\nWrites the dashboards.\n');
+} else if (process.argv[1] === import.meta.filename) {
   for (const [name, dashboard] of Object.entries(dashboards)) {
     writeFileSync(new URL(`dashboards/${name}.json`, import.meta.url), toJson(dashboard));
   }

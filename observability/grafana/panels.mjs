@@ -9,6 +9,7 @@
 
 const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
 const FULL_WIDTH = 24;
+const UNKNOWN = 'unknown';
 
 /** @param {Query[]} queries */
 const targets = (queries) =>
@@ -76,20 +77,44 @@ export const lines = ({ limit, stacked = false, min, ...common }) =>
   });
 
 /**
- * One number; its colour changes at the steps.
+ * A bar for each step.
+ * @param {Common} common
+ */
+export const bars = (common) =>
+  panel('timeseries', common, {
+    options: {
+      legend: { displayMode: 'list', placement: 'bottom', showLegend: true },
+      tooltip: { mode: 'multi', sort: 'desc' },
+    },
+    defaults: {
+      min: 0,
+      custom: { drawStyle: 'bars', fillOpacity: 70, lineWidth: 0, stacking: { mode: 'normal', group: 'A' } },
+    },
+  });
+
+/**
+ * One number as of now; its colour changes at the steps. Asked for now alone: the last value of a time range would stay, and
+ * stay green, when what tells it has been gone for long. What is not known says so, in gray.
  * @param {Common & { steps: [number | null, string][], decimals?: number }} settings
  */
-export const figure = ({ steps, decimals, ...common }) =>
+export const figure = ({ steps, decimals, queries, ...common }) =>
   panel(
     'stat',
-    { width: 4, height: 4, ...common },
+    { width: 4, height: 4, ...common, queries: queries.map((query) => ({ ...query, instant: true })) },
     {
       options: {
         colorMode: 'value',
-        graphMode: 'area',
+        graphMode: 'none',
         reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
       },
-      defaults: { thresholds: thresholds(steps), ...(decimals !== undefined && { decimals }) },
+      defaults: {
+        thresholds: thresholds(steps),
+        noValue: UNKNOWN,
+        mappings: [
+          { type: 'special', options: { match: 'null+nan', result: { text: UNKNOWN, color: 'gray', index: 0 } } },
+        ],
+        ...(decimals !== undefined && { decimals }),
+      },
     },
   );
 

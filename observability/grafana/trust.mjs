@@ -23,14 +23,16 @@ export const trust = dashboard({
     timeline({
       title: 'Vouched for',
       unit: 'none',
-      description: 'No: nothing was said about the clock since the collector started, or it is LOCKED and silent.',
+      description:
+        'No: nothing was said about the clock since the collector started, or it is LOCKED and silent. Gray: the collector is gone. Sampled: what lasts for less than a scrape may be missing.',
       queries: [
         {
-          expr: `min by (node, process, clock) (ptp_collector_clock_vouched_for{${NODE}})`,
+          expr: `min by (node, process, clock) (ptp_collector_clock_vouched_for{${NODE}}) or on (node) node:ptp_collector_up:max{${NODE}} * 0 - 1`,
           legend: '{{node}} {{process}} {{clock}}',
         },
       ],
       words: [
+        [-1, 'unknown', 'gray'],
         [0, 'no', 'red'],
         [1, 'yes', 'green'],
       ],

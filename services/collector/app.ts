@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
 import Koa from 'koa';
 import { FineClock } from '../shared/clock.js';
+import { bus } from '../shared/contract/bus.js';
+import { Health } from '../shared/health.js';
 import { listen, operations } from '../shared/http.js';
+import { landingPage, OPERATIONS_LINKS } from '../shared/landing.js';
+import { declareProcessMetrics } from '../shared/processMetrics.js';
 import type { Deps } from '../shared/service.js';
 import { openTracing } from '../shared/tracing.js';
 import { joinBus, type Bus } from './bus.js';
@@ -35,7 +39,9 @@ import { StateTimes } from './stateTimes.js';
 export async function startCollector(config: CollectorConfig, deps: Deps): Promise<void> {
   const { log, life, registry, clock } = deps;
   const { nodeName } = config;
+  declareProcessMetrics(registry, 'collector');
   const metrics = declareMetrics(registry);
+  const health = new Health(registry);
   const daemon = new Daemon({ url: config.daemonUrl, clock, log });
   const names: Names = { node: nodeName, alias: daemon.alias };
   const clocks = new NodeClocks();
@@ -63,19 +69,30 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
     bootId: readBootId(),
     limit: config.outboxSize,
     onAnnounced: (change, at) => {
-      metrics.events.inc({ resource: change.resource });
+      metrics.events.inc({ resource: bus.resources[change.resource].path });
       stateTimes.note(change, at.monotonic);
       log.info(change, 'state changed');
     },
   });
   let isReady = false;
-  let bus: Bus | undefined;
+  let joined: Bus | undefined;
 
-  const operate = new Koa().use(operations(registry, () => isReady).routes()).callback();
+  const landing = landingPage({
+    service: 'ptp-collector',
+    about: `Reads the lines of linuxptp on node ${nodeName}, and publishes its clock states.`,
+    links: OPERATIONS_LINKS,
+  });
+  // Nobody is sent to a collector: not ready takes nothing away, and stops a roll-out that would not work.
+  const isWorking = (): boolean => isReady && health.complaints.length === 0;
+  const complaints = (): string[] => health.complaints;
+  const routes = operations(registry, isWorking, { complaints });
+  const operate = new Koa().use(routes.routes()).use(landing).callback();
   const http = await listen((request, response) => void operate(request, response), {
     port: config.metricsPort,
     host: config.listenHost,
     setting: 'METRICS_PORT',
+    maxConnections: config.maxConnections,
+    log,
   });
   life.onStop('metrics', () => http.close());
 
@@ -86,7 +103,7 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
     clock,
     counts,
     onChanges: (changes, at) => publication.publish(changes, at),
-    onRoles: () => bus?.save(),
+    onRoles: () => joined?.save(),
     onOnlySummaries: (whose) => {
       log.warn(
         whose,
@@ -134,7 +151,8 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
   metrics.watchStates(() => stateTimes.samples(clock.monotonic(), (name) => clocks.configs.has(name)));
   metrics.watchVouching(() => vouchSamples(clocks, intake.now(), config.staleAfterMs));
 
-  bus = await joinBus(config, deps, {
+  joined = await joinBus(config, deps, {
+    health,
     publication,
     journeys,
     receipts,
@@ -142,11 +160,11 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
     now: () => intake.now(),
     namesAreKnown: aliases,
   });
-  if (bus === undefined) return;
+  if (joined === undefined) return;
   intake.passTime();
 
   const stopQueries = await serveQueries(
-    bus.broker,
+    joined.broker,
     nodeName,
     (resource) => {
       const { lastEvents } = publication;
@@ -162,7 +180,7 @@ export async function startCollector(config: CollectorConfig, deps: Deps): Promi
   );
   life.onStop('queries', stopQueries);
   if (config.sendsCanaries) {
-    canary = startCanaries(bus, { nodeName, clock, journeys, random: Math.random, metrics });
+    canary = startCanaries(joined, { nodeName, clock, journeys, random: Math.random, metrics });
     life.onStop('canaries', () => canary?.stop());
   }
   // First of all: no line is read while the outbox drains.

@@ -1,6 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectBroker, jetStream, type NatsConnection } from '../shared/broker.js';
 import { bus } from '../shared/contract/bus.js';
+import { Doublings } from '../shared/doublings.js';
+import type { Health } from '../shared/health.js';
 import type { Deps } from '../shared/service.js';
 import { ensureStreams } from '../shared/streams.js';
 import type { CollectorConfig } from './config.js';
@@ -8,15 +10,18 @@ import type { Journeys } from './journeys.js';
 import type { CollectorMetrics } from './metrics.js';
 import { Outbox, type Outgoing, type Sent } from './outbox.js';
 import type { Publication } from './publication.js';
-import { createSender } from './publish.js';
+import { createSender, type PublishFailure } from './publish.js';
 import type { Receipts } from './receipts.js';
 import type { Instant } from './state/clock.js';
 import { openStates, readRemembered, StateWriter } from './stateStore.js';
 
 /** Time that the outbox has to empty itself when the collector stops. */
 const DRAIN_MS = 2_500;
+/** An event that waits for the bus for so long is no hiccup any more. */
+const NOT_STORED_SECONDS = 30;
 
 export interface BusSide {
+  health: Health;
   publication: Publication;
   journeys: Journeys;
   receipts: Receipts;
@@ -43,12 +48,14 @@ export interface Bus {
 export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide): Promise<Bus | undefined> {
   const { log, life, clock } = deps;
   const { nodeName } = config;
-  const { publication, journeys, receipts, metrics } = side;
-  const broker = await connectBroker(config.broker, `collector ${nodeName}`, deps);
+  const { health, publication, journeys, receipts, metrics } = side;
+  const broker = await connectBroker(config.broker, `collector ${nodeName}`, deps, health);
   const connection = watchConnection(broker);
   const { js, jsm } = await jetStream(broker);
   const stopping = new AbortController();
   const ensure = (): Promise<void> => ensureStreams(jsm, config.streams, { log, signal: stopping.signal });
+  // At the start it is a reason not to start; a collector that runs goes on trying.
+  const noRoomNow = (err: unknown): void => log.error({ err }, 'the streams cannot be made again');
   life.onStop('streams', () => stopping.abort());
 
   const states = new StateWriter({
@@ -61,6 +68,7 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
   const sender = (
     stream: string | undefined,
     onPublished: (seconds: number) => void,
+    onFailed: (reason: PublishFailure) => void,
   ): ReturnType<typeof createSender> =>
     createSender({
       js,
@@ -69,14 +77,20 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
       clock,
       log,
       isConnected: () => connection.isUp,
-      onNoStream: () => void ensure(),
+      onFailed,
+      onNoStream: () => void ensure().catch(noRoomNow),
       onPublished,
       onAttempt: ({ journey }) => journeys.attempt(journey),
     });
+  const drops = new Doublings(clock);
   const outbox = new Outbox({
     clock,
     limit: config.outboxSize,
-    send: sender(bus.streams.events, (seconds) => metrics.publishSeconds.observe(seconds)),
+    send: sender(
+      bus.streams.events,
+      (seconds) => metrics.publishSeconds.observe(seconds),
+      (reason) => metrics.publishFailures.inc({ reason }),
+    ),
     onStored: (event) => {
       journeys.stored(event.journey);
       publication.onStored(event);
@@ -86,20 +100,37 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
       journeys.dropped(event.journey, reason);
       publication.onDropped(event);
       metrics.dropped.inc({ reason });
-      log.warn({ id: event.id, subject: event.subject, reason }, 'event dropped');
+      drops.tell((times) => log.warn({ id: event.id, subject: event.subject, reason, times }, 'event dropped'), reason);
     },
   });
   connection.onBack(() => outbox.retryNow());
-  metrics.watchOutbox(() => outbox.depth);
+  const oldestSeconds = (): number => {
+    const { oldest } = outbox;
+    return oldest === undefined ? 0 : Math.max(0, clock.monotonic() - oldest.journey.readMs) / 1_000;
+  };
+  metrics.watchOutbox({ depth: () => outbox.depth, oldestSeconds, limit: config.outboxSize });
+  health.watch('events_not_stored', () =>
+    oldestSeconds() < NOT_STORED_SECONDS
+      ? undefined
+      : `events wait for the bus: ${outbox.depth}, the oldest for ${Math.round(oldestSeconds())} s`,
+  );
   // Before anything is published.
   receipts.open(broker, () => connection.isUp);
   life.onStop('receipts', () => receipts.close());
 
   await ensure();
-  const remembered = await readRemembered(nodeName, { js, jsm, log, signal: stopping.signal });
+  const remembered = await readRemembered(nodeName, {
+    js,
+    jsm,
+    clock,
+    log,
+    signal: stopping.signal,
+    onUnreadable: (what) => metrics.unreadable.inc({ what }),
+  });
   await side.namesAreKnown;
   if (remembered === undefined) return undefined;
   publication.open(outbox, remembered, side.now());
+  life.onStop('owed states', () => publication.close());
   life.onStop('state', () => states.close());
   life.onStop('outbox', async () => {
     outbox.retryNow();
@@ -110,7 +141,12 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
   return {
     broker,
     save: () => states.save(),
-    sendCanary: sender(undefined, () => undefined),
+    // Canaries that fail say nothing about the log: their stream is another one, and may not be there.
+    sendCanary: sender(
+      undefined,
+      () => undefined,
+      () => undefined,
+    ),
     onBack: (callback) => connection.onBack(callback),
   };
 }

@@ -38,7 +38,7 @@ export class ConfigReader {
       const file = parseConfigFile(text);
       clocks.setConfigFile(name, file);
       this.#log.info(
-        { config: name, profile: file.profile, ports: file.ports.map(({ iface }) => iface) },
+        { config: name, profile: file.profile, ports: clocks.configs.get(name)?.ports.map(({ iface }) => iface) },
         'configuration read',
       );
     }

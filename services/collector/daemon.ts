@@ -1,5 +1,6 @@
 import { request } from 'undici';
 import type { Clock } from '../shared/clock.js';
+import { Doublings } from '../shared/doublings.js';
 import type { Logger } from '../shared/log.js';
 import { maskInterface } from './event/names.js';
 
@@ -23,9 +24,11 @@ export class Daemon {
   #askedAtMs = -Infinity;
   #isReplayWanted = false;
   #replaying: Promise<void> | undefined;
+  readonly #failures: Doublings;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
+    this.#failures = new Doublings(options.clock);
   }
 
   /** The daemon's alias, else the masked name. Never waits; a name that is not known is asked for. */
@@ -65,7 +68,10 @@ export class Daemon {
       this.#aliases = new Map(entries.filter((entry): entry is [string, string] => isAlias(entry[1])));
       log.info({ aliases: Object.fromEntries(this.#aliases) }, 'aliases read');
     } catch (err) {
-      log.warn({ err, url }, 'no aliases from the daemon, names are masked');
+      this.#failures.tell(
+        (times) => log.warn({ err, url, times }, 'no aliases from the daemon, names are masked'),
+        'aliases',
+      );
     }
   }
 
@@ -76,7 +82,7 @@ export class Daemon {
       try {
         await this.#get(`${url}/emit-logs`);
       } catch (err) {
-        log.warn({ err, url }, 'no replay from the daemon');
+        this.#failures.tell((times) => log.warn({ err, url, times }, 'no replay from the daemon'), 'replay');
       }
     }
   }

@@ -13,6 +13,8 @@ import type { Change } from './state/change.js';
 import { NodeClocks } from './state/nodeClocks.js';
 
 const CONNECTIONS = 3;
+/** The one whose lines may be about CLOCK_REALTIME, which is one clock for all. */
+const STEERING = 0;
 const FIXTURES = join(__dirname, '../../test/fixtures');
 const INTERFACES = ['ens1f0', 'ens1f1', 'ens3f0', 'ens3f1', 'ens4f0', 'ens5f0', 'ens9f0', 'CLOCK_REALTIME'];
 const MEMBERS = ['ptp4l', 'phc2sys', 'synce4l', 'chronyd'];
@@ -74,6 +76,7 @@ function resultOf({ clocks, changes }: World, connection: number): unknown {
   const isOwn = (config: string): boolean => config.split('.')[1] === String(connection);
   return {
     changes: changes.filter((change) => 'config' in change && isOwn(change.config)),
+    osClock: connection === STEERING ? withoutStamps(clocks.os.clocks) : undefined,
     configs: [...clocks.configs.values()].filter(({ name }) => isOwn(name)).map(withoutStamps),
     processes: [...clocks.processes.values()].filter(({ config }) => isOwn(config)),
   };
@@ -131,13 +134,12 @@ const lines = fc
   .map((parts) => parts.flat());
 
 /** The bytes of each connection, whose lines are all about configurations of its own. */
-const connections = fc
-  .array(lines, { minLength: CONNECTIONS, maxLength: CONNECTIONS })
-  .map((scripts) =>
-    scripts.map((script, n) =>
-      Buffer.from(script.map((line) => `${line.replaceAll(/\.\d+\.config/g, `.${n}.config`)}\n`).join(''), 'latin1'),
-    ),
-  );
+const connections = fc.array(lines, { minLength: CONNECTIONS, maxLength: CONNECTIONS }).map((scripts) =>
+  scripts.map((script, n) => {
+    const own = script.filter((line) => n === STEERING || !/phc2sys|chronyd/.test(line));
+    return Buffer.from(own.map((line) => `${line.replaceAll(/\.\d+\.config/g, `.${n}.config`)}\n`).join(''), 'latin1');
+  }),
+);
 
 /** Whose bytes come next, and how many of them. */
 const schedule = fc.array(

@@ -1,8 +1,8 @@
 import type { Clock } from '../shared/clock.js';
 import type { ConfigReader } from './configReader.js';
 import type { LineCounts } from './lineCounts.js';
-import { parse, processOf } from './parse/line.js';
-import type { CommandSeen, Process } from './parse/observation.js';
+import { processOf, readLine } from './parse/line.js';
+import type { CommandSeen, Observation, Process, Unread } from './parse/observation.js';
 import { stampOf } from './parse/stamp.js';
 import type { Change } from './state/change.js';
 import type { Instant, Told } from './state/clock.js';
@@ -33,6 +33,8 @@ export class Intake {
   #deadline: number | undefined;
   #roleChanges = 0;
   #cancelAlarm: (() => void) | undefined;
+  /** When the lines were read that are being taken in. */
+  #at: Instant = { now: 0, monotonic: 0 };
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -47,7 +49,8 @@ export class Intake {
   readonly onLines = (lines: readonly (string | undefined)[]): void => {
     const at = this.now();
     this.#passTime(at);
-    for (const line of lines) this.#take(line, at);
+    this.#at = at;
+    for (const line of lines) this.#takeLine(line);
     this.#setAlarm();
     const roleChanges = this.#options.clocks.roleChanges();
     if (roleChanges === this.#roleChanges) return;
@@ -73,17 +76,21 @@ export class Intake {
     this.#cancelAlarm?.();
   }
 
-  #take(line: string | undefined, at: Instant): void {
+  #takeLine(line: string | undefined): void {
+    if (line === undefined) this.#options.counts.note('other', 'too_long');
+    else readLine(line, this.#take);
+  }
+
+  readonly #take = (seen: Observation | Unread, line: string): void => {
     const { clocks, counts, onChanges, onCommand, onOnlySummaries } = this.#options;
-    if (line === undefined) return counts.note('other', 'too_long');
-    const seen = parse(line);
+    const at = this.#at;
     if (typeof seen === 'string') return counts.note(processOf(line), seen);
     const { outcome, changes, onlySummaries } = clocks.observe(seen, at);
     counts.note(processOf(line), outcome);
     if (changes.length > 0) onChanges(changes, { ...at, ...stamped(line) });
     if (onlySummaries) onOnlySummaries(onlySummaries);
     if (seen.kind === 'command') onCommand(seen.command);
-  }
+  };
 
   #passTime(at: Instant): void {
     if (this.#deadline === undefined || at.monotonic < this.#deadline) return;

@@ -1,5 +1,5 @@
 import { runService } from '../shared/service.js';
 import { startCollector } from './app.js';
-import { readConfig } from './config.js';
+import { about, readConfig } from './config.js';
 
-void runService('collector', readConfig, startCollector);
+void runService(about, readConfig, startCollector);

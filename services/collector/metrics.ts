@@ -1,11 +1,21 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { bus } from '../shared/contract/bus.js';
+import { fromZero, gaugeOf } from '../shared/instruments.js';
 import type { Loops } from './latency/loops.js';
 import type { LineCounts } from './lineCounts.js';
 import type { Instant } from './state/clock.js';
+import { PUBLISH_FAILURES } from './publish.js';
 import type { NodeClocks } from './state/nodeClocks.js';
 import { clocksOf } from './state/view.js';
 import { doubtAbout } from './state/vouch.js';
 import type { StateSample } from './stateTimes.js';
+
+/** What the outbox is up to; asked at each scrape. */
+export interface OutboxFigures {
+  depth: () => number;
+  oldestSeconds: () => number;
+  limit: number;
+}
 
 export interface VouchSample {
   config: string;
@@ -20,7 +30,7 @@ export const declareMetrics = (registry: Registry) => ({
   watchLines: (counts: LineCounts) =>
     new Counter({
       name: 'ptp_collector_lines_total',
-      help: 'Lines read, by process and outcome (used, ignored, malformed, unknown_config, too_long).',
+      help: 'Messages read, nearly always one a line, by process and outcome (used, ignored, malformed, unknown_config, too_long).',
       labelNames: ['process', 'outcome'],
       registers: [registry],
       collect() {
@@ -35,7 +45,7 @@ export const declareMetrics = (registry: Registry) => ({
   }),
   events: new Counter({
     name: 'ptp_collector_events_total',
-    help: 'Events made, by resource.',
+    help: 'Events made, by resource (path, as in every series).',
     labelNames: ['resource'] as const,
     registers: [registry],
   }),
@@ -48,7 +58,7 @@ export const declareMetrics = (registry: Registry) => ({
       registers: [registry],
       collect() {
         this.reset();
-        for (const { labels, transitions } of samples()) this.inc({ ...labels }, transitions);
+        for (const { labels, transitions } of samples()) this.inc(named(labels), transitions);
       },
     });
     void new Counter({
@@ -58,14 +68,14 @@ export const declareMetrics = (registry: Registry) => ({
       registers: [registry],
       collect() {
         this.reset();
-        for (const { labels, seconds } of samples()) this.inc({ ...labels }, seconds);
+        for (const { labels, seconds } of samples()) this.inc(named(labels), seconds);
       },
     });
   },
   watchVouching: (clocks: () => VouchSample[]) =>
     new Gauge({
       name: 'ptp_collector_clock_vouched_for',
-      help: 'Whether the state of a clock is vouched for: 0 before its first line and while a LOCKED one is silent.',
+      help: 'Whether the state of a clock is vouched for: 0 before its first line, and while one that is LOCKED or in HOLDOVER by a line is silent.',
       labelNames: ['config', 'process', 'clock'],
       registers: [registry],
       collect() {
@@ -75,19 +85,45 @@ export const declareMetrics = (registry: Registry) => ({
         }
       },
     }),
-  watchOutbox: (depth: () => number) =>
-    new Gauge({
-      name: 'ptp_collector_outbox_events',
-      help: 'Events that wait for the bus.',
+  watchOutbox: ({ depth, oldestSeconds, limit }: OutboxFigures) => {
+    gaugeOf(registry, 'ptp_collector_outbox_events', 'Events that wait for the bus.', depth);
+    gaugeOf(
+      registry,
+      'ptp_collector_outbox_limit_events',
+      'Events that may wait for the bus (OUTBOX_SIZE).',
+      () => limit,
+    );
+    gaugeOf(
+      registry,
+      'ptp_collector_outbox_oldest_seconds',
+      'How long ago the line was read of the event that waits longest for the bus; 0: none waits.',
+      oldestSeconds,
+    );
+  },
+  dropped: fromZero(
+    new Counter({
+      name: 'ptp_collector_events_dropped_total',
+      help: 'Events that will never be on the bus: superseded while the outbox was full, or refused by the broker.',
+      labelNames: ['reason'] as const,
       registers: [registry],
-      collect() {
-        this.set(depth());
-      },
     }),
-  dropped: new Counter({
-    name: 'ptp_collector_events_dropped_total',
-    help: 'Events that will never be on the bus: superseded while the outbox was full, or refused by the broker.',
-    labelNames: ['reason'] as const,
+    'reason',
+    ['superseded', 'refused'],
+  ),
+  publishFailures: fromZero(
+    new Counter({
+      name: 'ptp_collector_publish_failures_total',
+      help: 'Attempts to publish an event that failed while the broker was connected: no_stream, answered (the broker says no: its store is full), no_answer, refused (for good).',
+      labelNames: ['reason'] as const,
+      registers: [registry],
+    }),
+    'reason',
+    PUBLISH_FAILURES,
+  ),
+  unreadable: new Counter({
+    name: 'ptp_collector_unreadable_total',
+    help: 'What the bus had of this node at the start and could not be read, so that it counts as not remembered: state, last_event, clock.',
+    labelNames: ['what'] as const,
     registers: [registry],
   }),
   publishSeconds: new Histogram({
@@ -119,7 +155,7 @@ export const declareMetrics = (registry: Registry) => ({
   },
   receipts: new Counter({
     name: 'ptp_collector_receipts_total',
-    help: 'Receipts of gateways (tail, delivered, retried, dead_letter, too_old), and what was none (malformed).',
+    help: 'Receipts of gateways (tail, delivered, retried, dead_letter, too_old), and what was none (malformed, malformed_report).',
     labelNames: ['outcome'] as const,
     registers: [registry],
   }),
@@ -135,6 +171,12 @@ export const declareMetrics = (registry: Registry) => ({
     labelNames: ['outcome'] as const,
     registers: [registry],
   }),
+});
+
+/** Resources have one name in every series, the path. */
+const named = ({ resource, ...labels }: StateSample['labels']): Record<string, string> => ({
+  resource: bus.resources[resource].path,
+  ...labels,
 });
 
 export type CollectorMetrics = ReturnType<typeof declareMetrics>;

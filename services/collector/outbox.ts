@@ -63,6 +63,12 @@ export class Outbox {
     return this.#all.size;
   }
 
+  /** What has waited longest. */
+  get oldest(): Outgoing | undefined {
+    const [oldest] = this.#all;
+    return oldest;
+  }
+
   /** Never waits. */
   add(event: Outgoing): void {
     let lane = this.#lanes.get(event.subject);

@@ -10,7 +10,7 @@ import { NodeClocks } from './state/nodeClocks.js';
 import type { Change } from './state/change.js';
 
 const LINE = 'ptp4l[999.500]: [ptp4l.0.config] master offset 17 s2 freq -5120 path delay 3';
-const NOTHING = { state: undefined, lastEvents: new Map(), lastClocks: new Map() };
+const NOTHING = { state: undefined, lastEvents: new Map(), lastClocks: new Map(), unreached: new Map() };
 
 /** A publication whose events go nowhere, and what was measured of them. */
 function world() {

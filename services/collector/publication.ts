@@ -16,6 +16,8 @@ import type { Remembered } from './stateStore.js';
 
 /** How long the file of a configuration known from before the start may be missing before it counts as deleted. */
 const ORPHANS_MS = 30_000;
+/** So long after the newest state of a clock was dropped it is told again. */
+const OWED_MS = 60_000;
 
 export interface PublicationOptions {
   clocks: NodeClocks;
@@ -42,6 +44,9 @@ export class Publication {
   readonly #pending = new Map<string, number>();
   /** The record that comes with each event on its way; none for a clock that is forgotten with it. */
   readonly #records = new Map<string, ClockRecord>();
+  /** Newest states that the bus was never given, by clock: it believes an older one. */
+  readonly #owed = new Map<string, Change>();
+  #cancelOwed: (() => void) | undefined;
   #held: HeldChange[] = [];
   #outbox: Outbox | undefined;
 
@@ -60,12 +65,15 @@ export class Publication {
   open(outbox: Outbox, remembered: Remembered, at: Instant): void {
     const { clocks, bootId } = this.#options;
     for (const resource of RESOURCES) {
+      const unreached = remembered.unreached.get(resource);
+      if (unreached !== undefined) this.#announcer.continueFrom(resource, unreached);
       const last = savedLastEvent(resource, remembered);
       if (last === undefined) continue;
       this.lastEvents.set(resource, last);
       this.#announcer.continueFrom(resource, Number(last.sequence));
     }
-    const news = reconcile(clocks, readSaved(remembered, bootId), savedOverall(remembered), this.#held, at);
+    const saved = readSaved(remembered, bootId, at.monotonic);
+    const news = reconcile(clocks, saved, savedOverall(remembered), this.#held, at);
     this.#held = [];
     this.#outbox = outbox;
     if ([...clocks.configs.values()].some(({ isOrphan }) => isOrphan)) clocks.orphansEndMs = at.monotonic + ORPHANS_MS;
@@ -87,8 +95,18 @@ export class Publication {
     this.#settle(event);
   }
 
+  /** The bus will never have it. If it was the newest of its clock, the state is told again later, as another event. */
   onDropped(event: Outgoing): void {
     this.#settle(event);
+    if (this.#pending.has(event.clock)) return;
+    const { clock } = this.#options;
+    this.#owed.set(event.clock, (event as Announcement).change);
+    this.#cancelOwed ??= clock.wakeAt(clock.monotonic() + OWED_MS, () => this.#tellOwed());
+  }
+
+  /** Tells nothing again. */
+  close(): void {
+    this.#cancelOwed?.();
   }
 
   /** The node's value in ptp_states. */
@@ -124,9 +142,16 @@ export class Publication {
     const event = this.#announcer.announce(change, told, at);
     if (record) this.#records.set(event.id, record);
     this.#pending.set(event.clock, (this.#pending.get(event.clock) ?? 0) + 1);
+    this.#owed.delete(event.clock);
     onAnnounced(change, at);
     journeys.made(event.journey, at);
     outbox.add(event);
+  }
+
+  #tellOwed(): void {
+    const { clock } = this.#options;
+    this.#cancelOwed = undefined;
+    this.publish([...this.#owed.values()], { now: clock.now(), monotonic: clock.monotonic() });
   }
 
   #settle(event: Outgoing): void {

@@ -1,13 +1,19 @@
 import { JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import { headers, InvalidArgumentError, RequestError } from '@nats-io/transport-node';
+import { headers, RequestError, type MsgHdrs } from '@nats-io/transport-node';
 import type { Clock } from '../shared/clock.js';
+import { Doublings } from '../shared/doublings.js';
+import { MAX_EVENT_BYTES } from '../shared/event.js';
 import type { Logger } from '../shared/log.js';
+import { MAX_HEADER_BYTES } from '../shared/streams.js';
 import type { Outgoing, Sent } from './outbox.js';
 
 const ACK_MS = 2_000;
 /** Half the stream's duplicate window: later than this the server may not recognise a repeated id any more. */
 const ID_REMEMBERED_MS = 5 * 60_000;
-const BAD_REQUEST = 400;
+
+/** no_stream: nobody keeps the subject; refused: for good; answered: the broker says no, a full store for example; no_answer: it says nothing. */
+export type PublishFailure = 'no_stream' | 'refused' | 'answered' | 'no_answer';
+export const PUBLISH_FAILURES: readonly PublishFailure[] = ['no_stream', 'refused', 'answered', 'no_answer'];
 
 export interface PublisherOptions {
   js: JetStreamClient;
@@ -15,6 +21,8 @@ export interface PublisherOptions {
   clock: Clock;
   log: Logger;
   isConnected: () => boolean;
+  /** An attempt has failed; it is made again unless the event was refused. */
+  onFailed: (reason: PublishFailure) => void;
   /** The stream is missing; called for each attempt that noticed. */
   onNoStream: () => void;
   onPublished: (seconds: number) => void;
@@ -27,45 +35,87 @@ export interface PublisherOptions {
   stream: string | undefined;
 }
 
-/** Puts one event on the stream and tells what became of it. Never rejects. */
+/**
+ * Puts one event on the stream and tells what became of it. Never rejects.
+ *
+ * Only what depends on the event itself is refused for good, and the contract's own limits decide that. Whatever the
+ * server answers (full, sealed, a lower limit of sizes, also with code 400) depends on its settings and its state, which
+ * somebody mends: the event waits for that.
+ */
 export function createSender(options: PublisherOptions): (event: Outgoing, firstTriedMs?: number) => Promise<Sent> {
-  const { js, jsm, clock, log, isConnected, onNoStream, onPublished, onAttempt, stream } = options;
+  const { js, jsm, clock, log, isConnected, onFailed, onNoStream, onPublished, onAttempt, stream } = options;
+  const refusals = new Doublings(clock);
+  let lastTrouble: string | undefined;
   return async (event, firstTriedMs) => {
     // While disconnected the client would keep every attempt and send them all when it is back.
     if (!isConnected()) return 'retry';
     const startedMs = performance.now();
     const isOld = firstTriedMs !== undefined && clock.monotonic() - firstTriedMs > ID_REMEMBERED_MS;
     if (isOld && stream === undefined) return 'refused';
+    const told = headersOf({ ...event.headers, ...onAttempt(event) });
+    const reason = told instanceof Error ? told.message : excess(event.body, told);
+    if (told instanceof Error || reason !== undefined) {
+      onFailed('refused');
+      refusals.tell((times) =>
+        log.error({ id: event.id, subject: event.subject, reason, times }, 'event refused for good'),
+      );
+      return 'refused';
+    }
     try {
       if (isOld && stream !== undefined && (await lastId(jsm, stream, event.subject)) === event.id) return 'stored';
-      const told = headers();
-      told.set('content-type', 'application/cloudevents+json');
-      const own = { ...event.headers, ...onAttempt(event) };
-      for (const [name, value] of Object.entries(own)) told.set(name, value);
       await js.publish(event.subject, event.body, { msgID: event.id, headers: told, timeout: ACK_MS });
       onPublished((performance.now() - startedMs) / 1_000);
+      lastTrouble = undefined;
       return 'stored';
     } catch (err) {
-      if (isRefusal(err)) {
-        log.error({ err, id: event.id, subject: event.subject }, 'event refused by the broker for good');
-        return 'refused';
-      }
+      onFailed(reasonOf(err));
       // Nobody answers when the last message of a missing stream is asked for.
       if (isOld || hasNoStream(err)) onNoStream();
-      log.debug({ err, id: event.id, subject: event.subject }, 'not published yet');
+      const { message } = err as Error;
+      // Once for each kind, however long it lasts.
+      const isNew = message !== lastTrouble;
+      lastTrouble = message;
+      log[isNew ? 'warn' : 'debug']({ err, id: event.id, subject: event.subject }, 'event not published yet, it waits');
       return 'retry';
     }
   };
 }
+
+/** An error: one of them cannot be a header. */
+function headersOf(values: Readonly<Record<string, string>>): MsgHdrs | Error {
+  const told = headers();
+  try {
+    told.set('content-type', 'application/cloudevents+json');
+    for (const [name, value] of Object.entries(values)) told.set(name, value);
+    return told;
+  } catch (err) {
+    return err as Error;
+  }
+}
+
+/** By what an event is larger than any may be; undefined: it is not. */
+function excess(body: string, told: MsgHdrs): string | undefined {
+  const bytes = sizeOf(body, MAX_EVENT_BYTES);
+  if (bytes > MAX_EVENT_BYTES) return `${bytes} bytes, at most ${MAX_EVENT_BYTES} are read`;
+  let headerBytes = 0;
+  for (const [name, values] of told) headerBytes += name.length + sizeOf(values[0] ?? '', MAX_HEADER_BYTES);
+  if (headerBytes <= MAX_HEADER_BYTES) return undefined;
+  return `${headerBytes} bytes of headers, at most ${MAX_HEADER_BYTES} are stored`;
+}
+
+/** Bytes of a text; a character takes at most 3, so one that is far below the limit needs no counting. */
+const sizeOf = (text: string, limit: number): number =>
+  text.length * 9 <= limit ? text.length : Buffer.byteLength(text);
 
 async function lastId(jsm: JetStreamManager, stream: string, subject: string): Promise<string | undefined> {
   const message = await jsm.direct.getMessage(stream, { last_by_subj: subject });
   return message?.header.get('Nats-Msg-Id');
 }
 
-/** A message that no later attempt can make acceptable: larger than allowed, or of a form that the server rejects. */
-const isRefusal = (err: unknown): boolean =>
-  err instanceof InvalidArgumentError || (err instanceof JetStreamApiError && err.status === BAD_REQUEST);
+function reasonOf(err: unknown): PublishFailure {
+  if (hasNoStream(err)) return 'no_stream';
+  return err instanceof JetStreamApiError ? 'answered' : 'no_answer';
+}
 
 /** Nobody listens on the subject: the stream is not there, or not yet. */
 const hasNoStream = (err: unknown): boolean =>

@@ -4,11 +4,12 @@ import type { Clock, FineClock } from '../shared/clock.js';
 import { bus } from '../shared/contract/bus.js';
 import { latencySubject, nodeToken, receiptsSubject } from '../shared/subjects.js';
 import type { Logger } from '../shared/log.js';
+import { BadMessage, parseMessage } from '../shared/messageChecks.js';
 import type { Tracing } from '../shared/tracing.js';
 import type { Loop } from './journeys.js';
 import type { Departure } from './latency/hops.js';
 import type { Finding, Loops } from './latency/loops.js';
-import { readGatewayReport, readReceipt } from './latency/received.js';
+import { readReceipt, type ReceivedReceipt } from './latency/received.js';
 import type { CollectorMetrics } from './metrics.js';
 import { receiveSpan } from './spans.js';
 
@@ -90,15 +91,18 @@ export class Receipts implements Loop {
   #hear(data: Uint8Array): void {
     const { loops, clock, metrics } = this.#options;
     const cameMs = clock.monotonic();
-    const receipt = readReceipt(data, this.#token);
-    metrics.receipts.inc({ outcome: receipt === undefined ? 'malformed' : (receipt.delivery?.outcome ?? 'tail') });
+    const receipt = readable(() => readReceipt(data, this.#token));
+    metrics.receipts.inc({ outcome: outcomeOf(receipt) });
     if (receipt) this.#tell(loops.received(receipt, cameMs));
   }
 
   #hearReport(data: Uint8Array): void {
-    const { loops, clock, onNodes } = this.#options;
-    const report = readGatewayReport(data);
-    if (report === undefined) return;
+    const { loops, clock, metrics, onNodes } = this.#options;
+    const report = readable(() => parseMessage('GatewayReport', data));
+    if (report === undefined) {
+      metrics.receipts.inc({ outcome: 'malformed_report' });
+      return;
+    }
     loops.gatewayReported(report.scope, clock.monotonic());
     onNodes(report.nodes);
   }
@@ -139,3 +143,16 @@ export class Receipts implements Loop {
     tracing.child(delivery.departure.traceparent, fields)?.end(startMs);
   }
 }
+
+/** What somebody has sent; undefined when it is not what its subject promises. */
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (err) {
+    if (err instanceof BadMessage) return undefined;
+    throw err;
+  }
+}
+
+const outcomeOf = (receipt: ReceivedReceipt | undefined): string =>
+  receipt === undefined ? 'malformed' : (receipt.delivery?.outcome ?? 'tail');

@@ -1,3 +1,4 @@
+import { BELIEVED_AHEAD_MS } from '../shared/believable.js';
 import { bus } from '../shared/contract/bus.js';
 import type { ClockRecord, LastEvent } from '../shared/messages.js';
 import { PROCESSES, type ClockState, type Nanoseconds, type Process } from './parse/observation.js';
@@ -9,13 +10,16 @@ import type { Remembered } from './stateStore.js';
 
 const STATES: ReadonlySet<string> = new Set(['FREERUN', 'LOCKED', 'HOLDOVER']);
 
-/** What the value in ptp_states says, mended by events that are newer than it. */
-export function readSaved(remembered: Remembered, bootId: string): SavedNode {
+/**
+ * What the value in ptp_states says, mended by events that are newer than it.
+ * @param monotonicMs now; a holdover that would end far beyond it gets a full one instead
+ */
+export function readSaved(remembered: Remembered, bootId: string, monotonicMs: number): SavedNode {
   const { state } = remembered;
   const clocks = RESOURCES.flatMap((resource) => {
     if (resource === 'syncState') return [];
     return mended(resource, remembered).flatMap((record) => {
-      const clock = viewOf(record);
+      const clock = viewOf(record, monotonicMs + BELIEVED_AHEAD_MS);
       return clock ? [{ resource, clock, lastLineMs: Date.parse(record.lastLineAt ?? '') || 0 }] : [];
     });
   });
@@ -59,8 +63,8 @@ function mended(resource: Resource, { state, lastEvents, lastClocks }: Remembere
 const keyOf = (resource: Resource, { config, process, interface: iface, device = '' }: ClockRecord): string =>
   clockKey(resource, { config, process: process as Process, iface, device });
 
-function viewOf(record: ClockRecord): ClockView | undefined {
-  const { config, interface: iface, state: word, lock, offset, rememberedOffset } = record;
+function viewOf(record: ClockRecord, latestEndMs: number): ClockView | undefined {
+  const { config, interface: iface, state: word, lock, offset, rememberedOffset, holdoverEndsMs } = record;
   const process = PROCESSES.find((known): known is Process => known === record.process);
   const since = Date.parse(record.since);
   if (process === undefined || word === '' || Number.isNaN(since)) return undefined;
@@ -77,7 +81,7 @@ function viewOf(record: ClockRecord): ClockView | undefined {
     rememberedNs: numberOf(rememberedOffset ?? offset),
     fix: record.gpsFix,
     since,
-    holdoverEndsMs: typeof record.holdoverEndsMs === 'number' ? record.holdoverEndsMs : undefined,
+    holdoverEndsMs: typeof holdoverEndsMs === 'number' && holdoverEndsMs <= latestEndMs ? holdoverEndsMs : undefined,
     lastLine: undefined,
   };
 }

@@ -42,6 +42,7 @@ const STATE_CODES = { FREERUN: 0, LOCKED: 1, HOLDOVER: 2 } as const;
 export function samplesOf(node: NodeClocks, names: Names, atMs: number): Sample[] {
   const samples = new Samples(names);
   for (const config of node.configs.values()) addConfig(samples, config, atMs);
+  for (const { clock, isHeard } of node.os.clocks) addClock(samples, clock, clock.source, atMs, isHeard);
   for (const { process, writtenConfig, isUp, restarts } of node.processes.values()) {
     const labels = { process, config: writtenConfig };
     samples.add('process_status', labels, Number(isUp));
@@ -59,16 +60,15 @@ export function samplesOf(node: NodeClocks, names: Names, atMs: number): Sample[
 }
 
 function addConfig(samples: Samples, config: Configuration, atMs: number): void {
-  const { ptp4l, osClock, grandmaster, boundary } = config;
+  const { ptp4l, grandmaster, boundary } = config;
   if (ptp4l && !isOfRemovedInterface(samples, config, ptp4l)) addClock(samples, ptp4l, 'master', atMs);
-  if (osClock) addClock(samples, osClock, osClock.source, atMs);
   for (const clock of config.ts2phc.values()) addClock(samples, clock, 'master', atMs);
   if (grandmaster) addJudge(samples, grandmaster, ['GM']);
   if (boundary) addJudge(samples, boundary, ['T-BC', 'ts2phc']);
-  for (const { iface, fix, offsetNs, state, stamp } of config.gnss.values()) {
+  for (const { iface, listedFix, offsetNs, state, stamp } of config.gnss.values()) {
     const labels = { process: 'gnss', iface: samples.alias(iface) };
-    samples.add('gnss_status', { from: 'gnss', ...labels }, fix, stamp);
-    samples.add('offset_ns', { from: 'gnss', ...labels }, Number(offsetNs), stamp);
+    samples.add('gnss_status', { from: 'gnss', ...labels }, listedFix, stamp);
+    samples.add('offset_ns', { from: 'gnss', ...labels }, offsetNs === undefined ? undefined : Number(offsetNs), stamp);
     samples.add('clock_state', labels, STATE_CODES[state], stamp);
   }
   for (const { iface, state, stamp, offsetNs, ...statuses } of config.dpll.values()) {
@@ -93,7 +93,7 @@ function addConfig(samples: Samples, config: Configuration, atMs: number): void 
   addSynce(samples, config);
 }
 
-function addClock(samples: Samples, clock: Clock, from: string, atMs: number): void {
+function addClock(samples: Samples, clock: Clock, from: string, atMs: number, hasState = true): void {
   const { process, freqPpb, delayNs, offsetNs, readingsStamp } = clock;
   const labels = { process, iface: samples.alias(clock.iface) };
   const readings = { from, ...labels };
@@ -105,7 +105,7 @@ function addClock(samples: Samples, clock: Clock, from: string, atMs: number): v
     samples.add('frequency_adjustment_ns', readings, freqPpb, readingsStamp);
     samples.add('delay_ns', readings, delayNs, readingsStamp);
   }
-  addState(samples, clock, process);
+  if (hasState) addState(samples, clock, process);
 }
 
 /** A grandmaster or boundary clock: its state is the daemon's, its offset the one of its events. */
@@ -137,8 +137,8 @@ function addSynce(samples: Samples, config: Configuration): void {
 }
 
 /** The port that the clock was last heard through is no longer in the file, and no other port has its alias. */
-const isOfRemovedInterface = (samples: Samples, { file }: Configuration, { iface }: Clock): boolean =>
-  !file.ports.some((port) => samples.alias(port.iface) === samples.alias(iface));
+const isOfRemovedInterface = (samples: Samples, { ports }: Configuration, { iface }: Clock): boolean =>
+  !ports.some((port) => samples.alias(port.iface) === samples.alias(iface));
 
 class Samples {
   readonly #names: Names;

@@ -2,6 +2,7 @@ import { existsSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Clock } from '../shared/clock.js';
+import { Doublings } from '../shared/doublings.js';
 import type { Logger } from '../shared/log.js';
 import { CannotStart } from '../shared/service.js';
 import { LineSplitter } from './lineSplitter.js';
@@ -32,6 +33,7 @@ export class EventSocket {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #connections = new Set<Socket>();
+  readonly #refusals: Doublings;
   #server: Server | undefined;
   #inode: number | undefined;
   #cancelLook: () => void = () => undefined;
@@ -41,6 +43,7 @@ export class EventSocket {
     this.#reader = reader;
     this.#clock = clock;
     this.#log = log;
+    this.#refusals = new Doublings(clock);
   }
 
   /** Throws CannotStart when the path is too long, another file, in use or not writable. */
@@ -52,9 +55,14 @@ export class EventSocket {
     makeFolder(dirname(this.#path));
     const server = createServer((socket) => this.#accept(socket));
     server.maxConnections = MAX_CONNECTIONS;
-    server.on('drop', () => this.#log.warn({ open: this.#connections.size }, 'too many connections, one was refused'));
+    server.on('drop', () => {
+      const open = this.#connections.size;
+      this.#refusals.tell((times) => this.#log.warn({ open, times }, 'too many connections, one was refused'));
+    });
     await takePath(server, this.#path);
-    server.on('error', (err) => this.#log.error({ err }, 'cannot accept a connection'));
+    server.on('error', (err) =>
+      this.#refusals.tell((times) => this.#log.error({ err, times }, 'cannot accept a connection'), 'error'),
+    );
     this.#server = server;
     this.#inode = inodeOf(this.#path);
     this.#log.info({ path: this.#path }, 'listening for lines');

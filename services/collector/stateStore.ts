@@ -1,12 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
-import { Kvm, type KV } from '@nats-io/kv';
+import type { JetStreamClient, JetStreamManager, StoredMsg } from '@nats-io/jetstream';
+import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
+import { isBelievableSequence } from '../shared/believable.js';
+import { isForbidden } from '../shared/broker.js';
 import type { Clock } from '../shared/clock.js';
 import { bus } from '../shared/contract/bus.js';
-import { decodeEvent, type PtpEvent } from '../shared/event.js';
+import { Doublings } from '../shared/doublings.js';
+import { BadEvent, decodeEvent, type PtpEvent } from '../shared/event.js';
 import type { Logger } from '../shared/log.js';
-import type { ClockRecord, NodeState } from '../shared/messages.js';
+import { BadMessage, parseMessage } from '../shared/messageChecks.js';
+import type { ClockRecord, NodeState, ResourceState } from '../shared/messages.js';
 import { eventSubject, nodeToken, resourceAddress } from '../shared/subjects.js';
+import { isClockOf } from './savedClock.js';
 import { RESOURCES, type Resource } from './state/view.js';
 
 const RETRY_MS = 1_000;
@@ -17,54 +22,138 @@ export interface Remembered {
   lastEvents: Map<Resource, PtpEvent>;
   /** The clock of each of these events, as it was then. */
   lastClocks: Map<Resource, ClockRecord>;
+  /** Of resources whose last event cannot be read: a sequence that no earlier event of it can have reached. */
+  unreached: Map<Resource, number>;
 }
 
-/** Reads it, and tries again for as long as the bus cannot answer; undefined when `signal` was aborted meanwhile. */
-export async function readRemembered(
-  nodeName: string,
-  access: { js: JetStreamClient; jsm: JetStreamManager; log: Logger; signal: AbortSignal },
-): Promise<Remembered | undefined> {
-  while (!access.signal.aborted) {
+/** What of it cannot be read. */
+export type Unreadable = 'state' | 'last_event' | 'clock';
+
+export interface BusAccess {
+  js: JetStreamClient;
+  jsm: JetStreamManager;
+  clock: Clock;
+  log: Logger;
+  signal: AbortSignal;
+  /** Told once of everything that is there and cannot be read: it counts as not remembered. */
+  onUnreadable: (what: Unreadable) => void;
+}
+
+/**
+ * Reads it, and tries again for as long as the bus cannot answer; undefined when `signal` was aborted meanwhile. What is
+ * there was written by whoever has a right on the bus: what cannot be read is nothing remembered.
+ */
+export async function readRemembered(nodeName: string, access: BusAccess): Promise<Remembered | undefined> {
+  const { log, signal, onUnreadable } = access;
+  const told = new Set<string>();
+  const unreadable = (what: Unreadable, where: string, err: unknown): void => {
+    if (told.has(`${what} ${where}`)) return;
+    told.add(`${what} ${where}`);
+    onUnreadable(what);
+    log.warn({ err, what, where }, 'what was remembered cannot be read, going on without it');
+  };
+  const failures = new Doublings();
+  while (!signal.aborted) {
     try {
-      return await readOnce(nodeName, access);
+      return await readOnce(nodeName, access, unreadable);
     } catch (err) {
-      access.log.warn({ err }, 'cannot read what was published before, trying again');
+      failures.tell((times) => log.warn({ err, times }, 'cannot read what was published before, trying again'));
       await pause(RETRY_MS);
     }
   }
   return undefined;
 }
 
-async function readOnce(
-  nodeName: string,
-  { js, jsm, log }: { js: JetStreamClient; jsm: JetStreamManager; log: Logger },
-): Promise<Remembered> {
-  const kv = await openStates(js);
-  const entry = await kv.get(nodeToken(nodeName));
-  const lastEvents = new Map<Resource, PtpEvent>();
-  const lastClocks = new Map<Resource, ClockRecord>();
+type OnUnreadable = (what: Unreadable, where: string, err: unknown) => void;
+
+async function readOnce(nodeName: string, access: BusAccess, unreadable: OnUnreadable): Promise<Remembered> {
+  const { jsm, clock } = access;
+  const remembered: Remembered = {
+    state: await readState(nodeName, access, unreadable),
+    lastEvents: new Map(),
+    lastClocks: new Map(),
+    unreached: new Map(),
+  };
   for (const resource of RESOURCES) {
     const { path } = bus.resources[resource];
-    const last = { last_by_subj: eventSubject(nodeName, path) };
-    const message = await jsm.direct.getMessage(bus.streams.events, last);
-    if (message === null) continue;
+    const subject = eventSubject(nodeName, path);
+    let last: StoredMsg | null;
     try {
-      lastEvents.set(resource, decodeEvent(message.data, resourceAddress(nodeName, path)));
-      const clock = readClock(message.header.get(bus.headers.clock));
-      if (clock) lastClocks.set(resource, clock);
+      last = await jsm.direct.getMessage(bus.streams.events, { last_by_subj: subject });
     } catch (err) {
-      log.warn({ err, resource }, 'the last event on the bus is none of ours, left aside');
+      if (!isForbidden(err)) throw err;
+      unreadable('last_event', path, err);
+      continue;
+    }
+    if (last === null) continue;
+    // The node's clock may show any time; the broker's stamp tells at least when the event was there.
+    const at = Math.max(clock.now(), Date.parse(last.timestamp) || 0);
+    try {
+      const event = decodeEvent(last.data, resourceAddress(nodeName, path));
+      if (!isBelievableSequence(event.sequence, at)) throw new BadEvent(`sequence ${event.sequence} is nobody's`);
+      remembered.lastEvents.set(resource, event);
+    } catch (err) {
+      unreadable('last_event', path, err);
+      remembered.unreached.set(resource, at);
+      continue;
+    }
+    try {
+      const own = readClock(last.header.get(bus.headers.clock), resource);
+      if (own) remembered.lastClocks.set(resource, own);
+    } catch (err) {
+      unreadable('clock', path, err);
     }
   }
-  return { state: entry === null ? undefined : entry.json<NodeState>(), lastEvents, lastClocks };
+  return remembered;
 }
 
-/** Events of older collectors, and those made over REST, have no such header. */
-function readClock(header: string): ClockRecord | undefined {
+async function readState(
+  nodeName: string,
+  { js, clock }: BusAccess,
+  unreadable: OnUnreadable,
+): Promise<NodeState | undefined> {
+  const key = nodeToken(nodeName);
+  let entry: KvEntry | null;
+  try {
+    entry = await (await openStates(js)).get(key);
+  } catch (err) {
+    if (!isForbidden(err)) throw err;
+    unreadable('state', key, err);
+    return undefined;
+  }
+  // A deleted key leaves a marker.
+  if (entry === null || entry.operation !== 'PUT') return undefined;
+  try {
+    const state = parseMessage('NodeState', entry.value);
+    if (state.node !== nodeName) throw new BadMessage(`the value is about ${state.node}`);
+    const at = Math.max(clock.now(), entry.created.getTime() || 0);
+    return { ...state, resources: state.resources.map((one) => believed(one, at, unreadable)) };
+  } catch (err) {
+    unreadable('state', key, err);
+    return undefined;
+  }
+}
+
+/** A resource without what is of the right shape and cannot be true. */
+function believed({ lastEvent, ...rest }: ResourceState, at: number, unreadable: OnUnreadable): ResourceState {
+  const { resource: path } = rest;
+  const resource = RESOURCES.find((one) => bus.resources[one].path === path);
+  const isBelieved = lastEvent === undefined || isBelievableSequence(lastEvent.sequence, at);
+  if (!isBelieved) unreadable('state', path, new BadMessage(`sequence ${lastEvent.sequence} is nobody's`));
+  const clocks = rest.clocks.filter((one) => {
+    if (resource === undefined || isClockOf(resource, one)) return true;
+    unreadable('clock', path, new BadMessage(`no clock of ${path}: ${one.process} ${one.state}`));
+    return false;
+  });
+  return { ...rest, clocks, ...(lastEvent && isBelieved && { lastEvent }) };
+}
+
+/** Events of older collectors, and those made over REST, have no such header. Throws BadMessage. */
+function readClock(header: string, resource: Resource): ClockRecord | undefined {
   if (header === '') return undefined;
-  const clock = JSON.parse(header) as Partial<ClockRecord> | null;
-  const required = [clock?.config, clock?.process, clock?.interface, clock?.state, clock?.since];
-  return required.every((member) => typeof member === 'string') ? (clock as ClockRecord) : undefined;
+  const record = parseMessage('Clock', header);
+  if (!isClockOf(resource, record)) throw new BadMessage(`no clock of it: ${record.process} ${record.state}`);
+  return record;
 }
 
 /** The bucket ptp_states; it is not made here. */
@@ -87,10 +176,12 @@ export class StateWriter {
   #kv: Pick<KV, 'put'> | undefined;
   #writing: Promise<void> | undefined;
   #isWanted = false;
+  readonly #failures: Doublings;
   #cancelRetry: (() => void) | undefined;
 
   constructor(options: StateWriterOptions) {
     this.#options = options;
+    this.#failures = new Doublings(options.clock);
   }
 
   /** Something changed that is worth remembering. */
@@ -120,9 +211,10 @@ export class StateWriter {
       try {
         this.#kv ??= await open();
         await this.#kv.put(nodeToken(nodeName), JSON.stringify(value()));
+        this.#failures.reset();
       } catch (err) {
         this.#isWanted = true;
-        log.warn({ err }, 'state not saved, trying again');
+        this.#failures.tell((times) => log.warn({ err, times }, 'state not saved, trying again'));
         this.#cancelRetry = clock.wakeAt(clock.monotonic() + RETRY_MS, () => {
           this.#cancelRetry = undefined;
           this.save();

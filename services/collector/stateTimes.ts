@@ -34,6 +34,7 @@ export class StateTimes {
     if (entered === undefined) return;
     const { labels, state } = entered;
     const key = Object.values(labels).join(' ');
+    if (labels.resource === 'osClockSyncState') this.#endOthers(key, labels.resource, atMs);
     const times = this.#clocks.get(key);
     if (times === undefined) {
       this.#clocks.set(key, { labels, state, enteredMs: atMs, transitions: new Map([[state, 1]]), spentMs: new Map() });
@@ -43,6 +44,15 @@ export class StateTimes {
     times.transitions.set(state, (times.transitions.get(state) ?? 0) + 1);
     times.state = state;
     times.enteredMs = atMs;
+  }
+
+  /** CLOCK_REALTIME is one clock: it is in no state of the process that steered it before. */
+  #endOthers(key: string, resource: Resource, atMs: number): void {
+    for (const [other, times] of this.#clocks) {
+      if (other === key || times.labels.resource !== resource || times.state === '') continue;
+      times.spentMs.set(times.state, spent(times, times.state, atMs));
+      times.state = '';
+    }
   }
 
   /** Configurations that are gone leave nothing behind. */

@@ -17,6 +17,28 @@ describe('cne_* metrics', () => {
     expect(text.match(/^cne_transport_events_received\{/gm)).toHaveLength(1_002);
   });
 
+  it('say where subscriptions are sent to, without user and password, and how they fare', async () => {
+    const registry = new Registry();
+    const metrics = new CneMetrics(registry);
+    const served = [
+      { record: { endpointUri: 'http://User:word@Consumer:9090/event?x=@y' }, isAttached: true },
+      { record: { endpointUri: 'HTTP://consumer:9090' }, isAttached: true },
+      { record: { endpointUri: 'http://consumer:9090/other' }, isAttached: false },
+      { record: { endpointUri: 'https://gone/a@b', disabledAt: 'then' }, isAttached: true },
+    ];
+    metrics.senders(() => served);
+    const lines = async (): Promise<string[]> =>
+      (await registry.metrics()).split('\n').filter((line) => line.startsWith('cne_transport_sender{'));
+    expect(await lines()).toEqual([
+      'cne_transport_sender{address="http://consumer:9090",status="active"} 2',
+      'cne_transport_sender{address="http://consumer:9090",status="failed"} 1',
+      'cne_transport_sender{address="https://gone",status="active"} 0',
+      'cne_transport_sender{address="https://gone",status="failed"} 1',
+    ]);
+    served.length = 1;
+    expect(await lines()).toHaveLength(2);
+  });
+
   it('do not count what was ended by us as a failure of the consumer', async () => {
     const registry = new Registry();
     const metrics = new CneMetrics(registry);

@@ -8,6 +8,33 @@ const OTHERS = 'other';
 
 type Result = 'success' | 'failed';
 
+/** What is known of a subscription that is served. */
+interface Sender {
+  record: { endpointUri: string; disabledAt?: string };
+  isAttached: boolean;
+}
+
+/** Scheme, host and port; there are thousands, and parsing each as a URL would hold up the deliveries. */
+const ORIGIN = /^https?:\/\/(?:[^/?#@]*@)?[^/?#]*/i;
+
+/** The subscriptions by where they are sent to; those beyond the limit of addresses together. */
+function sendersOf(all: Iterable<Sender>): Iterable<{ address: string; active: number; failed: number }> {
+  const senders = new Map<string, { address: string; active: number; failed: number }>();
+  for (const { record, isAttached } of all) {
+    const origin = originOf(record.endpointUri);
+    const address = senders.has(origin) || senders.size < MAX_ADDRESSES ? origin : OTHERS;
+    const sender = senders.get(address) ?? { address, active: 0, failed: 0 };
+    senders.set(address, sender);
+    if (isAttached && record.disabledAt === undefined) sender.active += 1;
+    else sender.failed += 1;
+  }
+  return senders.values();
+}
+
+/** Without user and password. */
+const originOf = (endpoint: string): string =>
+  (ORIGIN.exec(endpoint)?.[0] ?? OTHERS).replace(/\/\/.*@/, '//').toLowerCase();
+
 /**
  * The names that today's dashboards and alerts for v1 sidecars use, as far as a gateway has something to say under
  * them. Like there, all are gauges, also those that only count.
@@ -22,7 +49,10 @@ export class CneMetrics {
   readonly #posts: Gauge<'type' | 'status'>;
   readonly #statusChecks: Gauge<'type' | 'status'>;
   readonly #transportReceived: Gauge<'address' | 'status'>;
+  readonly #publishers: Gauge<'status'>;
   #countSubscriptions: () => number = () => 0;
+  #countPublishers: () => Promise<number | undefined> = async () => undefined;
+  #senders: () => Iterable<Sender> = () => [];
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -34,6 +64,17 @@ export class CneMetrics {
       registers: [registry],
       collect() {
         this.set({ status: 'active' }, count());
+      },
+    });
+    const countPublishers = (): Promise<number | undefined> => this.#countPublishers();
+    this.#publishers = new Gauge({
+      name: 'cne_api_publishers',
+      help: 'Publishers there are (active), and requests to make or delete one that failed.',
+      labelNames: ['status'],
+      registers: [registry],
+      async collect() {
+        const publishers = await countPublishers();
+        if (publishers !== undefined) this.set({ status: 'active' }, publishers);
       },
     });
     this.#statusPing = this.#gauge('cne_api_status_ping', 'Status pings over REST.', ['status']);
@@ -51,6 +92,45 @@ export class CneMetrics {
       'address',
       'status',
     ]);
+    const acks = this.#acks;
+    this.#gauge(
+      'cne_transport_events_published',
+      'Events sent to subscribers, one for each of them: taken, or given up.',
+      ['address', 'status'],
+      // What became of a delivery is counted once, while it is made.
+      async function collect() {
+        for (const { labels, value } of (await acks.get()).values) {
+          this.set({ address: String(labels.type), status: String(labels.status) }, value);
+        }
+      },
+    );
+    const senders = (): Iterable<Sender> => this.#senders();
+    this.#gauge(
+      'cne_transport_sender',
+      'Subscriptions by where they are sent to: those that keep up (active), and those that are behind or disabled.',
+      ['address', 'status'],
+      function collect() {
+        this.reset();
+        for (const { address, active, failed } of sendersOf(senders())) {
+          this.set({ address, status: 'active' }, active);
+          this.set({ address, status: 'failed' }, failed);
+        }
+      },
+    );
+  }
+
+  /** @param count undefined while it is not known */
+  publishers(count: () => Promise<number | undefined>): void {
+    this.#countPublishers = count;
+  }
+
+  /** @param senders all subscriptions that are served */
+  senders(senders: () => Iterable<Sender>): void {
+    this.#senders = senders;
+  }
+
+  publisherFailed(status: 'failed to create' | 'failed to delete'): void {
+    this.#publishers.inc({ status });
   }
 
   subscriptions(count: () => number): void {
@@ -101,7 +181,12 @@ export class CneMetrics {
     return address;
   }
 
-  #gauge<Label extends string>(name: string, help: string, labelNames: Label[]): Gauge<Label> {
-    return new Gauge({ name, help, labelNames, registers: [this.#registry] });
+  #gauge<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: Label[],
+    collect?: (this: Gauge<Label>) => void | Promise<void>,
+  ): Gauge<Label> {
+    return new Gauge({ name, help, labelNames, registers: [this.#registry], ...(collect && { collect }) });
   }
 }

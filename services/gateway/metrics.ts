@@ -1,6 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { PlainCounter, PlainHistogram } from '../shared/plainMetrics.js';
+import { gaugeOf } from '../shared/instruments.js';
 import { CneMetrics } from './cneMetrics.js';
+import { troubleByOrigin, type OriginTrouble } from './originTrouble.js';
 import { loadByOrigin, type OriginLoad } from './originLoad.js';
 import type { Engine } from './delivery/engine.js';
 import type { Subscriber } from './delivery/subscriber.js';
@@ -33,6 +35,12 @@ export const declareMetrics = (registry: Registry) => ({
     help: 'Messages on ptp.events.> that were no events and were passed over.',
     registers: [registry],
   }),
+  unreadable: new Counter({
+    name: 'ptp_gateway_unreadable_total',
+    help: 'What was read back from the bus and passed over, by what it should have been; past event: one that was stored again.',
+    labelNames: ['what'] as const,
+    registers: [registry],
+  }),
   connectionsOpened: new Counter({
     name: 'ptp_gateway_connections_opened_total',
     help: 'Connections to endpoints that were opened.',
@@ -41,6 +49,12 @@ export const declareMetrics = (registry: Registry) => ({
   connectionsReused: new Counter({
     name: 'ptp_gateway_connections_reused_total',
     help: 'Requests to endpoints, events and checks, that took a connection which was open already.',
+    registers: [registry],
+  }),
+  unanswered: new Counter({
+    name: 'ptp_gateway_requests_unanswered_total',
+    help: 'Requests to endpoints, events and checks, without an answer that can be read, by why; malformed: it is no HTTP.',
+    labelNames: ['why'] as const,
     registers: [registry],
   }),
   cursorSaves: new Counter({
@@ -77,21 +91,19 @@ export const declareMetrics = (registry: Registry) => ({
     registers: [registry],
   }),
   /** Gauges that are filled when scraped. */
-  watch: (engine: Engine, subscriptions: () => number): void => watch(registry, engine, subscriptions),
+  watch: (engine: Engine, subscriptions: () => number, now: () => number): void =>
+    watch(registry, engine, subscriptions, now),
 });
 
 export type GatewayMetrics = ReturnType<typeof declareMetrics>;
 
-function watch(registry: Registry, { subscribers, tail }: Engine, subscriptions: () => number): void {
-  const gauge = (name: string, help: string, value: () => number): Gauge =>
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(value());
-      },
-    });
+function watch(
+  registry: Registry,
+  { subscribers, tail }: Engine,
+  subscriptions: () => number,
+  now: () => number,
+): void {
+  const gauge = (name: string, help: string, value: () => number): Gauge => gaugeOf(registry, name, help, value);
   const sum = (count: (one: Subscriber) => number): number =>
     Array.from(subscribers.all(), count).reduce((a, b) => a + b, 0);
 
@@ -110,6 +122,17 @@ function watch(registry: Registry, { subscribers, tail }: Engine, subscriptions:
   );
   gauge('ptp_gateway_tail_sequence', 'Stream sequence of the last event read from the log.', () => tail.position);
 
+  const byState = new Gauge({
+    name: 'ptp_gateway_subscriptions_by_state',
+    help: 'Subscriptions by how they do: delivering; retrying: an event has failed and is tried again; behind: an event has waited for 10 s, or it catches up from the log; disabled: its endpoint answered 410.',
+    labelNames: ['state'],
+    collect() {
+      for (const [state, count] of Object.entries(subscribers.states())) this.set({ state }, count);
+    },
+    registers: [],
+  });
+  registry.registerMetric(byState);
+
   const byOrigin = (name: string, help: string, value: (load: OriginLoad) => number): Gauge =>
     new Gauge({
       name,
@@ -125,4 +148,33 @@ function watch(registry: Registry, { subscribers, tail }: Engine, subscriptions:
     });
   byOrigin('ptp_gateway_origin_open_lanes', 'Lanes with undelivered events', ({ openLanes }) => openLanes);
   byOrigin('ptp_gateway_origin_held_events', 'Events that lanes hold in memory', ({ held }) => held);
+
+  const ofTrouble = (name: string, help: string, value: (trouble: OriginTrouble) => number): Gauge =>
+    new Gauge({
+      name,
+      help: `${help}, of the ${BUSIEST_ORIGINS} origins with most of them; all the rest together is other.`,
+      labelNames: ['origin'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const trouble of troubleByOrigin(subscribers.all(), now(), BUSIEST_ORIGINS)) {
+          this.set({ origin: trouble.origin }, value(trouble));
+        }
+      },
+    });
+  ofTrouble(
+    'ptp_gateway_origin_retrying_subscriptions',
+    'Subscriptions with an event that has failed and is tried again',
+    ({ retrying }) => retrying,
+  );
+  ofTrouble(
+    'ptp_gateway_origin_failing_seconds',
+    'For how long no delivery of a retrying subscription has succeeded, the longest',
+    ({ failingSeconds }) => failingSeconds,
+  );
+  ofTrouble(
+    'ptp_gateway_origin_oldest_undelivered_seconds',
+    'Age of the oldest event that waits for a retrying subscription',
+    ({ oldestSeconds }) => oldestSeconds,
+  );
 }

@@ -1,4 +1,3 @@
-import type { Dispatcher } from 'undici';
 import type { Clock } from '../shared/clock.js';
 import type { Logger } from '../shared/log.js';
 import type { Delivery } from './delivery/delivery.js';
@@ -8,6 +7,7 @@ import { Stage } from './delivery/stage.js';
 import { HELD_LIMIT } from './delivery/subscriber.js';
 import { Subscribers } from './delivery/subscribers.js';
 import type { TailMessage } from './delivery/tail.js';
+import type { EndpointAgent } from './endpoints/agent.js';
 import { CircuitBreaker } from './push/circuitBreaker.js';
 import { OriginLimiter } from './push/originLimiter.js';
 import { Post } from './push/post.js';
@@ -26,7 +26,7 @@ export interface PipelineParts extends Pick<SubscriberPorts, 'deadLetter' | 'onS
   events: EventLog;
   states: StateSource;
   /** The HTTP client; its policy is applied to every connection. */
-  agent: Dispatcher;
+  agent: EndpointAgent;
   /** Names in a body, where the subscription does not say. */
   defaultNames: DataVersion;
   /** See Retry. */

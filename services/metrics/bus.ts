@@ -1,10 +1,14 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Msg } from '@nats-io/transport-node';
 import { jetStream, type NatsConnection } from '../shared/broker.js';
 import { bus } from '../shared/contract/bus.js';
 import { BadEvent, decodeEvent } from '../shared/event.js';
+import { BadMessage } from '../shared/messageChecks.js';
 import type { Deps } from '../shared/service.js';
 import { BadName, nodeOfToken, resourceAddress, resourceOfSubject } from '../shared/subjects.js';
 import { readLatencyRecord } from './latencyRecord.js';
+import { readMaintenance, type Maintenance } from './maintenance.js';
+import { readLifeMs } from './nodeLife.js';
 import { readNodeState, readTold } from './nodeState.js';
 import type { Instant, Nodes } from './nodes.js';
 import { Presence } from './presence.js';
@@ -13,17 +17,17 @@ import { repeat } from './repeat.js';
 import { readGatewayReport, type Scopes } from './scopes.js';
 import { States } from './states.js';
 import { NOTHING_KNOWN, readJetStream, type JetStreamFigures } from './streams.js';
-import { BadMessage } from './untrusted.js';
 
 /** Several services share the latency records: each record moves the series of one of them. */
 const QUEUE_GROUP = 'ptp-metrics';
 const ASK_MS = 10_000;
+const ANSWER_MS = 5_000;
 const COMPARE_MS = 60_000;
 const COMPARE_AGAIN_MS = 5_000;
 const POLL_MS = 15_000;
 
 export interface Reader {
-  known: { nodes: Nodes; scopes: Scopes; jetStream: JetStreamFigures };
+  known: { nodes: Nodes; scopes: Scopes; maintenance: Maintenance; jetStream: JetStreamFigures };
   move: (move: Move, at: Instant) => void;
   count: (outcome: 'used' | 'malformed' | 'too_many') => void;
   now: () => Instant;
@@ -32,8 +36,8 @@ export interface Reader {
 /** Hears everything that the series are made of. Nothing is published but questions. */
 export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader): Promise<void> {
   const { log, life, clock } = deps;
-  const { known, move, now } = reader;
-  const { nodes, scopes } = known;
+  const { known, move, count, now } = reader;
+  const { nodes, scopes, maintenance } = known;
   const { jsm } = await jetStream(broker);
   const use = counting(reader, deps);
   const subscribe = (subject: string, read: (message: Msg) => boolean, queue?: string): void => {
@@ -57,19 +61,41 @@ export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader
   subscribe(`${bus.subjects.events}.>`, ({ subject, data, headers }) => {
     const { node, path } = resourceOfSubject(subject);
     const event = decodeEvent(data, resourceAddress(node, path));
-    const told = readTold(path, event, headers?.get(bus.headers.clock) ?? '');
+    const told = readTold(path, event, headers?.get(bus.headers.clock) ?? '', clock.now());
     if (told) nodes.told(node, path, told, now());
     return true;
   });
+  const onUnreadable = (key: string, err: unknown): void => {
+    count('malformed');
+    log.warn({ err, key }, 'a value of the bucket cannot be read, going on without it');
+  };
   const states = new States(broker, jsm, {
     onValue: (key, value) =>
       use(key, () => {
         const node = nodeOfToken(key);
-        return nodes.wrote(node, readNodeState(value, node), now());
+        // How long a node lived that is heard of is known better than by its value.
+        const livedMs = nodes.has(node) ? undefined : readLifeMs(value);
+        return nodes.wrote(node, readNodeState(value, { node, now: clock.now() }), now(), livedMs);
       }),
-    onErased: (key) => nodes.erased(key.replaceAll('_', '.'), now()),
+    onErased(key, isDeleted) {
+      const node = key.replaceAll('_', '.');
+      if (isDeleted) nodes.forgotten(node, now());
+      else nodes.erased(node, now());
+    },
+    onUnreadable,
     known: () => nodes.written.map((node) => node.replaceAll('.', '_')),
   });
+  const onMaintenance = {
+    onValue: (key: string, value: Uint8Array) =>
+      use(key, () => {
+        const node = nodeOfToken(key);
+        return maintenance.set(node, readMaintenance(value, node));
+      }),
+    onErased: (key: string) => maintenance.end(key.replaceAll('_', '.')),
+    onUnreadable,
+    known: () => maintenance.nodes.map((node) => node.replaceAll('.', '_')),
+  };
+  const maintained = new States(broker, jsm, onMaintenance, bus.buckets.maintenance);
   const presence = new Presence(broker, (node) => {
     use('an answer', () => {
       if (node === undefined) throw new BadMessage('no answer of a collector');
@@ -80,17 +106,39 @@ export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader
 
   // Told once, however long it lasts.
   const trouble = (what: string) => (err: unknown, isFirst: boolean) => isFirst && log.warn({ err }, what);
+  // A broker whose disk is full may keep the connection and answer nothing any more: that is no silence of the others.
+  const hearNothing = (): void => {
+    nodes.askedSince = undefined;
+    scopes.heardSince = undefined;
+  };
+  hearNothing();
   const loops = [
-    repeat(clock, { everyMs: ASK_MS, onFailure: trouble('cannot ask the collectors') }, async () => {
-      presence.ask();
-      await broker.flush();
-      // Not before the broker has it: while it is away the question waits, and silence means nothing.
-      nodes.askedSince ??= clock.monotonic();
-    }),
+    repeat(
+      clock,
+      {
+        everyMs: ASK_MS,
+        onFailure(err, isFirst) {
+          hearNothing();
+          trouble('cannot ask the collectors')(err, isFirst);
+        },
+      },
+      async () => {
+        presence.ask();
+        await answered(broker);
+        // Not before the broker has it: while it is away the question waits, and silence means nothing.
+        nodes.askedSince ??= clock.monotonic();
+        scopes.heardSince ??= clock.monotonic();
+      },
+    ),
     repeat(
       clock,
       { everyMs: COMPARE_MS, againMs: COMPARE_AGAIN_MS, onFailure: trouble('cannot read the states') },
       () => states.compare(),
+    ),
+    repeat(
+      clock,
+      { everyMs: COMPARE_MS, againMs: COMPARE_AGAIN_MS, onFailure: trouble('cannot read which nodes are maintained') },
+      () => maintained.compare(),
     ),
     repeat(
       clock,
@@ -109,13 +157,25 @@ export async function joinBus(broker: NatsConnection, deps: Deps, reader: Reader
   life.onStop('questions', () => loops.forEach(({ stop }) => stop()));
   void (async () => {
     for await (const { type } of broker.status()) {
-      if (type === 'disconnect') nodes.askedSince = undefined;
+      if (type === 'disconnect') hearNothing();
       if (type === 'reconnect') loops.forEach(({ hurry }) => hurry());
     }
   })();
 }
 
-/** Reads one message and counts what became of it: garbage is passed over, and the first that is too much is told. */
+/** Everything sent is with the broker. Rejects when it does not say so in time. */
+const answered = (broker: NatsConnection): Promise<void> =>
+  Promise.race([
+    broker.flush(),
+    pause(ANSWER_MS, undefined, { ref: false }).then(() => {
+      throw new Error(`the broker has not answered for ${ANSWER_MS / 1_000} s`);
+    }),
+  ]);
+
+/**
+ * Reads one message and counts what became of it: garbage is passed over, and the first that is too much is told. Never
+ * throws: from within a subscription that would end the client's reading of its connection.
+ */
 function counting({ count }: Reader, { log }: Deps): (what: string, read: () => boolean) => void {
   let isFull = false;
   return (what, read) => {
@@ -127,9 +187,10 @@ function counting({ count }: Reader, { log }: Deps): (what: string, read: () => 
         log.warn({ what }, 'more nodes or scopes than there may be, further ones are left out (MAX_NODES)');
       }
     } catch (err) {
-      if (!(err instanceof BadMessage || err instanceof BadEvent || err instanceof BadName)) throw err;
       count('malformed');
-      log.debug({ err, what }, 'malformed message passed over');
+      if (err instanceof BadMessage || err instanceof BadEvent || err instanceof BadName) {
+        log.debug({ err, what }, 'malformed message passed over');
+      } else log.error({ err, what }, 'message could not be read');
     }
   };
 }

@@ -24,6 +24,11 @@ export class WeightedHistogram {
     this.#bounds = bounds;
   }
 
+  /** Shows these labels with nothing observed: the first observation is an increase, which a new series is not. */
+  expect(labels: Record<string, string>): void {
+    this.#row(labels);
+  }
+
   /** The exemplar of a bucket is the newest. */
   observe(labels: Record<string, string>, seconds: number, times: number, exemplar?: Omit<Exemplar, 'value'>): void {
     const row = this.#row(labels);

@@ -182,6 +182,72 @@ describe('a collector', () => {
     expect(described(nodes.states(at()))).toEqual(['n1 LOCKED 1']);
   });
 
+  it('that ran for some seconds is forgotten after a minute, one that ran for an hour after an hour', () => {
+    nodes.heard('n1', at());
+    clock.advance({ seconds: 4 });
+    nodes.heard('n1', at());
+    clock.advance({ seconds: 60 });
+    expect(up()).toEqual([0]);
+    clock.advance({ ms: 1 });
+    expect(up()).toEqual([]);
+
+    for (let i = 0; i < 360; i += 1) {
+      nodes.heard('n1', at());
+      clock.advance({ seconds: 10 });
+    }
+    clock.advance({ seconds: 3_500 });
+    expect(up()).toEqual([0]);
+    clock.advance({ seconds: 200 });
+    expect(up()).toEqual([]);
+  });
+
+  it('that comes and goes within minutes is remembered from its first time on', () => {
+    for (let i = 0; i < 12; i += 1) {
+      nodes.heard('n1', at());
+      clock.advance({ seconds: 300 });
+    }
+    expect(up()).toEqual([0]);
+  });
+
+  it('that ran twice for some seconds, hours apart, is forgotten after a minute each time', () => {
+    for (let i = 0; i < 2; i += 1) {
+      nodes.heard('n1', at());
+      clock.advance({ seconds: 18_000 });
+    }
+    nodes.heard('n1', at());
+    clock.advance({ seconds: 61 });
+    expect(up()).toEqual([]);
+  });
+
+  it('that is known by its value alone is remembered for as long as that says it had lived', () => {
+    nodes.wrote('n1', value(1, {}), at(), 4_000);
+    nodes.wrote('n2', value(1, {}), at());
+    clock.advance({ seconds: 61 });
+    expect(nodes.up(at()).map(({ labels }) => labels['node'])).toEqual(['n2']);
+  });
+
+  it('that was deleted on purpose has no series as soon as it is not up, until it answers again', () => {
+    nodes.heard('n1', at());
+    clock.advance({ seconds: 3_000 });
+    nodes.heard('n1', at());
+    nodes.forgotten('n1', at());
+    expect(up()).toEqual([1]);
+    clock.advance({ seconds: 26 });
+    expect(nodes.up(at())).toEqual([]);
+    expect(nodes.lastSeen(at())).toEqual([]);
+    nodes.heard('n1', at());
+    expect(up()).toEqual([1]);
+  });
+
+  it('whose value is gone without such a sign is missed as before', () => {
+    nodes.heard('n1', at());
+    clock.advance({ seconds: 3_000 });
+    nodes.heard('n1', at());
+    nodes.erased('n1', at());
+    clock.advance({ seconds: 26 });
+    expect(up()).toEqual([0]);
+  });
+
   it('is one too many past the limit, until another is forgotten', () => {
     expect([nodes.heard('n1', at()), nodes.heard('n2', at()), nodes.heard('n3', at())]).toEqual([true, true, false]);
     expect(nodes.wrote('n3', value(1, {}), at())).toBe(false);

@@ -1,4 +1,5 @@
 import type { Told, Written } from './nodeState.js';
+import { beginsAnew, rememberedMs } from './remembered.js';
 import type { Sample } from './sample.js';
 import { WORDS } from './words.js';
 
@@ -36,6 +37,12 @@ interface Node {
   /** Monotonic: of its last answer; and of the last sign of it, a value for example. */
   seenAt: number | undefined;
   notedAt: number;
+  /** Monotonic: of its first answer. */
+  firstSeenAt: number | undefined;
+  /** How long it had lived when its value was written, as far as that tells. */
+  livedMs: number | undefined;
+  /** Somebody has said that it is gone for good; an answer or a new value proves the contrary. */
+  isForgotten: boolean;
   /** Wall clock of its last answer. */
   seenAtMs: number;
   /** Up to where the time in its states is counted, monotonic. */
@@ -46,7 +53,8 @@ interface Node {
 
 /**
  * What is known of every node: whether its collector is up, its states, how often they changed and how long they lasted.
- * A node that shows no sign for `forgetAfterMs` has no series any more; there are at most `maxNodes`.
+ * A node that shows no sign for `forgetAfterMs`, or for as long as it lived, has no series any more; there are at most
+ * `maxNodes`.
  */
 export class Nodes {
   readonly #limits: { maxNodes: number; forgetAfterMs: number };
@@ -73,16 +81,27 @@ export class Nodes {
     const wasUp = isUp(node, at.monotonic);
     countSeconds(node, at.monotonic);
     if (!wasUp) node.countedTo = at.monotonic;
+    if (beginsAnew(at.monotonic - node.notedAt, lifeOf(node), this.#limits.forgetAfterMs)) {
+      node.firstSeenAt = undefined;
+      node.livedMs = undefined;
+    }
+    node.firstSeenAt ??= at.monotonic;
+    node.isForgotten = false;
     node.seenAt = at.monotonic;
     node.seenAtMs = at.now;
     node.notedAt = at.monotonic;
     return true;
   }
 
-  /** A node's value in ptp_states. False: there are too many nodes. */
-  wrote(name: string, written: ReadonlyMap<string, Written>, at: Instant): boolean {
+  /**
+   * A node's value in ptp_states. False: there are too many nodes.
+   * @param livedMs how long the node had lived by then, where the value tells
+   */
+  wrote(name: string, written: ReadonlyMap<string, Written>, at: Instant, livedMs?: number): boolean {
     const node = this.#node(name, at);
     if (node === undefined) return false;
+    node.livedMs ??= livedMs;
+    node.isForgotten = false;
     countSeconds(node, at.monotonic);
     node.hasValue = true;
     node.notedAt = at.monotonic;
@@ -124,6 +143,18 @@ export class Nodes {
     for (const resource of node.resources.values()) forget(resource);
   }
 
+  /** Somebody has deleted what was known of a node: it has no series any more, as soon as it is not up. */
+  forgotten(name: string, at: Instant): void {
+    this.erased(name, at);
+    const node = this.#nodes.get(name);
+    if (node !== undefined) node.isForgotten = true;
+  }
+
+  /** Whether anything is known of a node. */
+  has(name: string): boolean {
+    return this.#nodes.has(name);
+  }
+
   /** 1 for the worst state of each resource and 0 for its other words, of nodes that are up. */
   states({ monotonic }: Instant): Sample[] {
     return samplesOf(
@@ -162,9 +193,13 @@ export class Nodes {
   /** Those whose value is still there are only passed over: should the collector come back, it need not write it again. */
   #remembered(monotonic: number): Node[] {
     const nodes: Node[] = [];
+    const { forgetAfterMs } = this.#limits;
     for (const [name, node] of this.#nodes) {
-      if (monotonic - node.notedAt <= this.#limits.forgetAfterMs) nodes.push(node);
-      else if (!node.hasValue) this.#nodes.delete(name);
+      const silentMs = monotonic - node.notedAt;
+      const isGone = node.isForgotten && !isUp(node, monotonic);
+      if (!isGone && silentMs <= rememberedMs(lifeOf(node), forgetAfterMs)) nodes.push(node);
+      // One that soon comes back is remembered from its first time on.
+      else if (isGone || (silentMs > forgetAfterMs && !node.hasValue)) this.#nodes.delete(name);
     }
     return nodes;
   }
@@ -176,6 +211,9 @@ export class Nodes {
     const node: Node = {
       labels: { node: name },
       seenAt: undefined,
+      firstSeenAt: undefined,
+      livedMs: undefined,
+      isForgotten: false,
       seenAtMs: 0,
       notedAt: monotonic,
       countedTo: monotonic,
@@ -206,6 +244,12 @@ function samplesOf(
     }
   }
   return samples;
+}
+
+/** From its first to its last sign; undefined: it is not known. */
+function lifeOf({ firstSeenAt, notedAt, livedMs }: Node): number | undefined {
+  if (firstSeenAt === undefined) return livedMs;
+  return Math.max(livedMs ?? 0, notedAt - firstSeenAt);
 }
 
 const isUp = ({ seenAt }: Node, monotonic: number): boolean => seenAt !== undefined && monotonic - seenAt <= UP_MS;

@@ -1,7 +1,6 @@
 import { createInbox, type NatsConnection } from '@nats-io/transport-node';
 import { bus } from '../shared/contract/bus.js';
 import { isNodeName } from '../shared/subjects.js';
-import { asObject, BadMessage, readObject } from './untrusted.js';
 
 const MAX_BYTES = 16_384;
 const NO_RESPONDERS = 503;
@@ -16,7 +15,8 @@ export class Presence {
     this.#broker = broker;
     broker.subscribe(this.#inbox, {
       callback: (err, { data, headers }) => {
-        if (err === null && headers?.code !== NO_RESPONDERS) onAnswer(nodeOf(data));
+        if (err !== null || (headers?.code === NO_RESPONDERS && data.length === 0)) return;
+        onAnswer(nodeOf(data));
       },
     });
   }
@@ -26,14 +26,16 @@ export class Presence {
   }
 }
 
-/** The node whose collector gave this answer. */
+/** The node whose collector gave this answer: NATS's own message, so none of ours. */
 function nodeOf(answer: Uint8Array): string | undefined {
+  if (answer.length > MAX_BYTES) return undefined;
+  let read: unknown;
   try {
-    const { name, metadata } = readObject(answer, MAX_BYTES);
-    const { node } = asObject(metadata, 'metadata');
-    return name === bus.services.collector && typeof node === 'string' && isNodeName(node) ? node : undefined;
-  } catch (err) {
-    if (err instanceof BadMessage) return undefined;
-    throw err;
+    read = JSON.parse(Buffer.from(answer).toString('utf8'));
+  } catch {
+    return undefined;
   }
+  const { name, metadata } = (read ?? {}) as { name?: unknown; metadata?: unknown };
+  const { node } = (metadata ?? {}) as { node?: unknown };
+  return name === bus.services.collector && typeof node === 'string' && isNodeName(node) ? node : undefined;
 }

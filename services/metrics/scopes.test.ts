@@ -1,6 +1,6 @@
+import { BadMessage } from '../shared/messageChecks.js';
 import type { GatewayReport } from '../shared/messages.js';
 import { MAX_SCOPES, readGatewayReport, Scopes } from './scopes.js';
-import { BadMessage } from './untrusted.js';
 
 const report = (more: Partial<GatewayReport> = {}): GatewayReport => ({
   scope: 'cluster',
@@ -36,6 +36,45 @@ describe('the gateways of a scope', () => {
     expect(scopes.alive(15_001)[0]?.value).toBe(0);
     expect(scopes.max(15_001, ({ behind }) => behind)).toEqual([]);
     expect(scopes.alive(60_001)).toEqual([]);
+  });
+
+  it('are missed for as long as they lived, and for a minute at least', () => {
+    const scopes = new Scopes({ forgetAfterMs: 86_400_000 });
+    scopes.heard(report(), 0);
+    scopes.heard(report(), 4_000);
+    expect(scopes.alive(64_000)).toHaveLength(1);
+    expect(scopes.alive(64_001)).toEqual([]);
+    // One that soon comes back is remembered from its first time on.
+    for (let at = 300_000; at <= 3_600_000; at += 300_000) scopes.heard(report(), at);
+    expect(scopes.alive(7_200_000)).toHaveLength(1);
+    expect(scopes.alive(7_200_001)).toEqual([]);
+    // Hours later it is another one.
+    scopes.heard(report(), 30_000_000);
+    expect(scopes.alive(30_060_001)).toEqual([]);
+  });
+
+  it('are not missed when the last one says that it leaves', () => {
+    const scopes = new Scopes({ forgetAfterMs: 86_400_000 });
+    scopes.heard(report(), 0);
+    scopes.heard(report({ gateway: 'g2' }), 0);
+    scopes.heard(report({ isLeaving: true }), 1_000);
+    expect(scopes.alive(1_000)[0]?.value).toBe(1);
+    scopes.heard(report({ gateway: 'g2' }), 2_000);
+    scopes.heard(report({ gateway: 'g2', isLeaving: true }), 3_000);
+    expect(scopes.alive(3_000)).toEqual([]);
+    scopes.heard(report({ gateway: 'g3' }), 4_000);
+    expect(scopes.alive(19_001)[0]?.value).toBe(0);
+  });
+
+  it('are not said to be none while the broker is not heard, nor soon after', () => {
+    const scopes = new Scopes({ forgetAfterMs: 60_000 });
+    scopes.heard(report(), 0);
+    scopes.heardSince = undefined;
+    expect(scopes.alive(10_000)[0]?.value).toBe(1);
+    expect(scopes.alive(20_000)).toEqual([]);
+    scopes.heardSince = 20_000;
+    expect(scopes.alive(35_000)).toEqual([]);
+    expect(scopes.reading(35_001)[0]?.value).toBe(0);
   });
 
   it('are bounded in number, and so are scopes: one that nobody serves leaves first', () => {

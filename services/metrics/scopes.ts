@@ -1,51 +1,47 @@
+import { BadMessage, parseMessage } from '../shared/messageChecks.js';
 import type { GatewayReport } from '../shared/messages.js';
+import { beginsAnew, rememberedMs } from './remembered.js';
 import type { Sample } from './sample.js';
-import { BadMessage, readObject } from './untrusted.js';
 
-const MAX_BYTES = 4_096;
 /** A gateway reports every 5 s. */
 const ALIVE_MS = 15_000;
 /** With sidecars every pod is a scope of its own. */
 export const MAX_SCOPES = 5_000;
 const MAX_GATEWAYS = 64;
 
-const NUMBERS = [
-  'tailSequence',
-  'lastSequence',
-  'subscriptions',
-  'behind',
-  'oldestUndeliveredSeconds',
-  'nodes',
-  'cursorAgeSeconds',
-] as const;
+const SCOPE = /^[A-Za-z0-9_-]{1,128}$/;
 
 /** Reads a message of ptp.gateways.<scope>. Throws BadMessage. */
 export function readGatewayReport(bytes: Uint8Array, scope: string): GatewayReport {
-  const fields = readObject(bytes, MAX_BYTES);
-  const { gateway, isReading } = fields;
-  if (!/^[A-Za-z0-9_-]{1,128}$/.test(scope)) throw new BadMessage('its subject names no scope');
-  if (fields['scope'] !== scope) throw new BadMessage('the report is about another scope than its subject');
-  if (typeof gateway !== 'string' || gateway === '' || gateway.length > 128) throw new BadMessage('it has no gateway');
-  if (typeof isReading !== 'boolean') throw new BadMessage('isReading is neither true nor false');
-  const numbers = Object.fromEntries(NUMBERS.map((name) => [name, asAmount(fields[name], name)]));
-  return { scope, gateway, isReading, ...numbers } as GatewayReport;
-}
-
-function asAmount(value: unknown, what: string): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
-  throw new BadMessage(`${what} is no amount`);
+  if (!SCOPE.test(scope)) throw new BadMessage('its subject names no scope');
+  const report = parseMessage('GatewayReport', bytes);
+  if (report.scope !== scope) throw new BadMessage('the report is about another scope than its subject');
+  return report;
 }
 
 interface Scope {
   labels: { scope: string };
   gateways: Map<string, { report: GatewayReport; at: number }>;
+  firstHeardAt: number;
   heardAt: number;
+  /** It is gone on purpose: forgotten as soon as no gateway of it is alive. */
+  isLeaving: boolean;
+  /** It has not been heard of for as long as it lived. */
+  isHidden: boolean;
 }
 
-/** What the gateways of each scope report. A scope nobody reports for shows 0 gateways until it is forgotten. */
+/**
+ * What the gateways of each scope report. A scope nobody reports for shows 0 gateways until it is forgotten: after
+ * `forgetAfterMs`, sooner when it lived shorter, and at once when it is gone on purpose.
+ */
 export class Scopes {
   readonly #forgetAfterMs: number;
   readonly #scopes = new Map<string, Scope>();
+  /**
+   * Since when the broker has been heard without a break, monotonic; undefined while it is not. Until then silence means
+   * nothing: a scope without gateways is not shown as such.
+   */
+  heardSince: number | undefined = -Infinity;
 
   constructor({ forgetAfterMs }: { forgetAfterMs: number }) {
     this.#forgetAfterMs = forgetAfterMs;
@@ -54,9 +50,18 @@ export class Scopes {
   /** False: there are too many scopes, or gateways of this one. */
   heard(report: GatewayReport, at: number): boolean {
     const { scope: name, gateway } = report;
-    const scope = this.#scopes.get(name) ?? { labels: { scope: name }, gateways: new Map(), heardAt: at };
-    if (!this.#scopes.has(name) && this.#scopes.size >= MAX_SCOPES && !this.#makeRoom(at)) return false;
+    const scope = this.#scopes.get(name) ?? newScope(name, at);
+    const isNew = !this.#scopes.has(name);
+    if (isNew && report.isLeaving) return true;
+    if (isNew && this.#scopes.size >= MAX_SCOPES && !this.#makeRoom(at)) return false;
     dropSilent(scope, at);
+    scope.isLeaving = report.isLeaving === true;
+    if (scope.isLeaving) {
+      scope.gateways.delete(gateway);
+      return true;
+    }
+    const { firstHeardAt, heardAt } = scope;
+    if (beginsAnew(at - heardAt, heardAt - firstHeardAt, this.#forgetAfterMs)) scope.firstHeardAt = at;
     if (!scope.gateways.has(gateway) && scope.gateways.size >= MAX_GATEWAYS) return false;
     scope.gateways.set(gateway, { report, at });
     scope.heardAt = at;
@@ -83,7 +88,10 @@ export class Scopes {
   }
 
   #counts(at: number, isCounted: (report: GatewayReport) => boolean): Sample[] {
-    return this.#living(at).map(({ labels, reports }) => ({ labels, value: reports.filter(isCounted).length }));
+    const isSilenceTold = this.heardSince !== undefined && at - this.heardSince > ALIVE_MS;
+    return this.#living(at)
+      .filter(({ reports }) => reports.length > 0 || isSilenceTold)
+      .map(({ labels, reports }) => ({ labels, value: reports.filter(isCounted).length }));
   }
 
   #figures(at: number, figure: (reports: GatewayReport[]) => number): Sample[] {
@@ -93,7 +101,8 @@ export class Scopes {
 
   #living(at: number): { labels: { scope: string }; reports: GatewayReport[] }[] {
     this.#sweep(at);
-    return Array.from(this.#scopes.values(), ({ labels, gateways }) => ({
+    const shown = [...this.#scopes.values()].filter(({ isHidden }) => !isHidden);
+    return shown.map(({ labels, gateways }) => ({
       labels,
       reports: Array.from(gateways.values(), ({ report }) => report),
     }));
@@ -102,7 +111,11 @@ export class Scopes {
   #sweep(at: number): void {
     for (const [name, scope] of this.#scopes) {
       dropSilent(scope, at);
-      if (at - scope.heardAt > this.#forgetAfterMs) this.#scopes.delete(name);
+      const { firstHeardAt, heardAt, isLeaving, gateways } = scope;
+      scope.isHidden = at - heardAt > rememberedMs(heardAt - firstHeardAt, this.#forgetAfterMs);
+      const isGone = at - heardAt > this.#forgetAfterMs || (isLeaving && gateways.size === 0);
+      // One that soon comes back is remembered from its first time on.
+      if (isGone) this.#scopes.delete(name);
     }
   }
 
@@ -112,6 +125,15 @@ export class Scopes {
     return left !== undefined && this.#scopes.delete(left[0]);
   }
 }
+
+const newScope = (scope: string, at: number): Scope => ({
+  labels: { scope },
+  gateways: new Map(),
+  firstHeardAt: at,
+  heardAt: at,
+  isLeaving: false,
+  isHidden: false,
+});
 
 function dropSilent({ gateways }: Scope, at: number): void {
   for (const [gateway, one] of gateways) if (at - one.at > ALIVE_MS) gateways.delete(gateway);

@@ -1,6 +1,10 @@
 import { Counter, type Registry } from 'prom-client';
+import { bus } from '../shared/contract/bus.js';
+import { fromZero } from '../shared/instruments.js';
+import { DELIVERY_OUTCOMES } from '../shared/messages.js';
 import { WeightedHistogram } from './histogram.js';
-import { HOPS, STAGES } from './latencyRecord.js';
+import { HOPS, PATHS, STAGES } from './latencyRecord.js';
+import type { Maintenance } from './maintenance.js';
 import type { Instant, Nodes } from './nodes.js';
 import type { Move } from './record.js';
 import type { Exposition } from './exposition.js';
@@ -19,9 +23,7 @@ export function declareDeliveries(registry: Registry, exposition: Exposition): (
   };
   const counter = (name: string, help: string, label?: string, values: readonly string[] = []): Counter => {
     const made = new Counter({ name, help, labelNames: label === undefined ? [] : [label], registers: [registry] });
-    // What has never happened is 0, so that the first time is an increase.
-    if (label !== undefined) for (const value of values) made.inc({ [label]: value }, 0);
-    return made;
+    return label === undefined ? made : fromZero(made, label, values);
   };
 
   const observed = {
@@ -39,12 +41,17 @@ export function declareDeliveries(registry: Registry, exposition: Exposition): (
       'From one process to another, canaries included; suspect: the clocks contradict the round trip, which is given instead.',
     ),
   };
+  for (const resource of PATHS) {
+    const labels = { resource, traffic: resource === bus.canary.path ? 'canary' : 'event' };
+    observed.delivery.expect(labels);
+    observed.floor.expect(labels);
+  }
   const counts = {
     deliveries: counter(
       'ptp_event_deliveries_total',
       'Deliveries of events that came to an end, by outcome; retried: delivered, but not with the first attempt.',
       'outcome',
-      ['delivered', 'retried', 'dead_letter', 'too_old'],
+      DELIVERY_OUTCOMES,
     ),
     unconfirmed: counter(
       'ptp_event_unconfirmed_total',
@@ -71,12 +78,13 @@ export function declareDeliveries(registry: Registry, exposition: Exposition): (
 export interface Known {
   nodes: Nodes;
   scopes: Scopes;
+  maintenance: Maintenance;
   jetStream: () => JetStreamFigures;
   now: () => Instant;
 }
 
 /** The catalogue of what is known now: made when it is scraped, and absent where it is not known. */
-export function declareKnown(exposition: Exposition, { nodes, scopes, jetStream, now }: Known): void {
+export function declareKnown(exposition: Exposition, { nodes, scopes, maintenance, jetStream, now }: Known): void {
   const declare = (type: Family['type']) => (name: string, help: string, samples: (at: Instant) => Sample[]) =>
     exposition.add({ name, help, type, samples: () => samples(now()) });
   const gauge = declare('gauge');
@@ -98,6 +106,12 @@ export function declareKnown(exposition: Exposition, { nodes, scopes, jetStream,
   gauge('ptp_collector_up', 'Whether the collector of a node has answered within 25 s.', (at) => nodes.up(at));
   gauge('ptp_collector_last_seen_timestamp_seconds', 'When the collector of a node answered last.', (at) =>
     nodes.lastSeen(at),
+  );
+
+  gauge(
+    'ptp_node_maintenance',
+    '1 while somebody works on a node: its alerts are to be silent. Absent otherwise.',
+    (at) => maintenance.samples(at.now),
   );
 
   gauge('ptp_scope_gateways', 'Gateways of a scope that have reported within 15 s.', ({ monotonic }) =>

@@ -1,4 +1,5 @@
 import { JetStreamApiCodes, JetStreamApiError, type JetStreamManager, type StreamInfo } from '@nats-io/jetstream';
+import { isForbidden } from '../shared/broker.js';
 import { bus } from '../shared/contract/bus.js';
 
 /** Everything that the services keep. */
@@ -22,15 +23,22 @@ export interface JetStreamFigures {
 export const NOTHING_KNOWN: JetStreamFigures = { streams: [], storeBytes: undefined, storeMaxBytes: undefined };
 
 /**
- * Asks the broker for every stream, and for the account. A stream that is not there, and an account that there is no right
- * to ask for, are left out. Rejects when the broker does not answer.
+ * Asks the broker for every stream, and for the account. What it does not tell of (a stream that is not there, is offline or
+ * that there is no right to ask for, the account) is left out. Rejects when it tells of no stream at all, because it is away.
  */
 export async function readJetStream(jsm: JetStreamManager, now: () => number): Promise<JetStreamFigures> {
   const streams: JetStreamFigures['streams'] = [];
+  let failure: unknown;
   for (const stream of STREAMS) {
-    const info = await infoOf(jsm, stream);
-    if (info) streams.push({ labels: { stream }, figures: figuresOf(info, now()) });
+    try {
+      const info = await infoOf(jsm, stream);
+      if (info) streams.push({ labels: { stream }, figures: figuresOf(info, now()) });
+    } catch (err) {
+      if (!(err instanceof JetStreamApiError) && !isForbidden(err)) throw err;
+      failure = err;
+    }
   }
+  if (failure !== undefined && streams.length === 0) throw failure;
   const account = await jsm.getAccountInfo().catch(() => undefined);
   return { streams, storeBytes: account?.storage, storeMaxBytes: limit(account?.limits.max_storage) };
 }

@@ -1,9 +1,20 @@
 import { jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import { connect, credsAuthenticator, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
+import {
+  connect,
+  credsAuthenticator,
+  PermissionViolationError,
+  type NatsConnection,
+  type NodeConnectionOptions,
+} from '@nats-io/transport-node';
+import { Doublings } from './doublings.js';
 import type { Env } from './env.js';
+import type { Health } from './health.js';
+import { readHeadersWithCare } from './headers.js';
 import { CannotStart, type Deps } from './service.js';
 
 export type { NatsConnection };
+
+readHeadersWithCare();
 
 /** How to reach the broker: `NATS_URL` (several with commas), one kind of credentials, TLS. */
 export interface BrokerSettings {
@@ -20,16 +31,20 @@ export interface BrokerSettings {
 export function readBrokerSettings(env: Env): BrokerSettings {
   const settings = {
     servers: env
-      .text('NATS_URL', 'nats://localhost:4222')
+      .text('NATS_URL', {
+        what: 'the broker, never with user and password; several servers: comma-separated',
+        unit: 'URL',
+        fallback: 'nats://localhost:4222',
+      })
       .split(',')
       .map((url) => url.trim()),
-    creds: env.file('NATS_CREDS'),
-    user: env.optional('NATS_USER'),
-    password: env.optional('NATS_PASSWORD'),
-    token: env.optional('NATS_TOKEN'),
-    tlsCa: env.file('NATS_TLS_CA'),
-    tlsCert: env.file('NATS_TLS_CERT'),
-    tlsKey: env.file('NATS_TLS_KEY'),
+    creds: env.file('NATS_CREDS', { what: 'file with the credentials (.creds)' }),
+    user: env.optional('NATS_USER', { what: 'user on the broker, with NATS_PASSWORD' }),
+    password: env.optional('NATS_PASSWORD', { what: 'password of NATS_USER; secret' }),
+    token: env.optional('NATS_TOKEN', { what: 'token for the broker; secret' }),
+    tlsCa: env.file('NATS_TLS_CA', { what: "PEM file of the broker's CA" }),
+    tlsCert: env.file('NATS_TLS_CERT', { what: 'PEM file of our certificate, with NATS_TLS_KEY' }),
+    tlsKey: env.file('NATS_TLS_KEY', { what: 'PEM file of its key' }),
   };
   for (const url of settings.servers) {
     if (!/^((nats|tls):\/\/)?[^\s/@]+$/.test(url)) {
@@ -50,12 +65,26 @@ export function readBrokerSettings(env: Env): BrokerSettings {
   return settings;
 }
 
-/** Waits for the broker for as long as it takes, and says so; afterwards the connection mends itself for ever. */
-export async function connectBroker(settings: BrokerSettings, name: string, deps: Deps): Promise<NatsConnection> {
+/**
+ * Waits for the broker for as long as it takes, and says so; afterwards the connection mends itself for ever. `health` is
+ * told as long as the broker is away.
+ */
+export async function connectBroker(
+  settings: BrokerSettings,
+  name: string,
+  deps: Deps,
+  health: Health,
+): Promise<NatsConnection> {
   const { log, life, fail } = deps;
   const where = settings.servers.join(', ');
+  const connection = { isUp: false };
+  health.watch('broker_away', () => (connection.isUp ? undefined : `the broker at ${where} is away`));
   log.info({ broker: where }, 'connecting to the broker');
-  const waiting = setInterval(() => log.warn({ broker: where }, 'waiting for the broker'), 5_000);
+  const waits = new Doublings();
+  const waiting = setInterval(
+    () => waits.tell((times) => log.warn({ broker: where, times }, 'waiting for the broker')),
+    5_000,
+  );
   let broker: NatsConnection;
   try {
     broker = await connect(connectionOptions(settings, name));
@@ -66,12 +95,23 @@ export async function connectBroker(settings: BrokerSettings, name: string, deps
   }
   // While the server is away drain() rejects and the client keeps reconnecting, so fall back to close().
   life.onStop('broker', () => broker.drain().catch(() => broker.close()));
-  void watchConnection(broker, log);
+  connection.isUp = true;
+  void watchConnection(broker, connection, log);
   void broker.closed().then((err) => {
     if (!life.isStopping) fail(err ?? new Error('the connection to the broker was closed'));
   });
   log.info({ broker: broker.getServer(), version: broker.info?.version }, 'connected to the broker');
   return broker;
+}
+
+/** Connects for a command that somebody waits for: gives up after some seconds. Throws CannotStart. */
+export async function connectOnce(settings: BrokerSettings, name: string): Promise<NatsConnection> {
+  try {
+    return await connect({ ...connectionOptions(settings, name), maxReconnectAttempts: 3, waitOnFirstConnect: false });
+  } catch (err) {
+    const where = settings.servers.join(', ');
+    throw new CannotStart(`the broker at ${where} cannot be reached: ${(err as Error).message}`, { cause: err });
+  }
 }
 
 function connectionOptions(settings: BrokerSettings, name: string): NodeConnectionOptions {
@@ -99,11 +139,20 @@ function connectionOptions(settings: BrokerSettings, name: string): NodeConnecti
   };
 }
 
-async function watchConnection(broker: NatsConnection, log: Deps['log']): Promise<void> {
+async function watchConnection(broker: NatsConnection, connection: { isUp: boolean }, log: Deps['log']): Promise<void> {
+  const errors = new Doublings();
   for await (const status of broker.status()) {
-    if (status.type === 'disconnect') log.warn({ broker: status.server }, 'broker away');
-    else if (status.type === 'reconnect') log.info({ broker: status.server }, 'broker back');
-    else if (status.type === 'error') log.warn({ err: status.error }, 'broker error');
+    if (status.type === 'disconnect') {
+      connection.isUp = false;
+      log.warn({ broker: status.server }, 'broker away');
+    } else if (status.type === 'reconnect') {
+      connection.isUp = true;
+      log.info({ broker: status.server }, 'broker back');
+    } else if (status.type === 'error') {
+      const { error } = status;
+      // A right that is missing is missed with every message.
+      errors.tell((times) => log.warn({ err: error, times }, 'broker error'), error.message);
+    }
   }
 }
 
@@ -113,3 +162,7 @@ export async function jetStream(broker: NatsConnection): Promise<{ js: JetStream
   const jsm = await jetstreamManager(broker, { checkAPI: false, timeout: 2_000 });
   return { js: jsm.jetstream(), jsm };
 }
+
+/** Whether there is no right to what was asked for: asked again, the answer would be the same. */
+export const isForbidden = (err: unknown): boolean =>
+  err instanceof PermissionViolationError || (err instanceof Error && err.cause instanceof PermissionViolationError);

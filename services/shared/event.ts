@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { CloudEvent } from 'cloudevents';
+import { dataMistake, resourceAt } from './eventData.js';
+import { excerpt } from './excerpt.js';
+import { isId, isTime } from './messageForms.js';
 import type { EventData } from './messages.js';
 
 /** What an event says, beside the attributes that are the same for all. */
@@ -43,8 +46,7 @@ export function encodeEvent(event: CloudEvent<EventData>): string {
 /** It becomes an HTTP header as it is. */
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-/** What CloudEvents asks of an id, as far as it can be a header too (webhook-id). */
-const ID = /^[!-~]{1,256}$/;
+const SEQUENCE = /^\d{1,16}$/;
 
 /** Whether a text is a traceparent of W3C Trace Context. */
 export const isTraceparent = (text: string): boolean => TRACEPARENT.test(text);
@@ -72,38 +74,30 @@ export function decodeEvent(bytes: Uint8Array, source: string): PtpEvent {
   return checkedEvent(read, source);
 }
 
-/** What somebody else has sent as an event, once it is known to be one. Throws BadEvent that says what is wrong. */
+/**
+ * What somebody else has sent as an event, once it is known to be one of its resource: consumers lose what they cannot
+ * read. Throws BadEvent that says what is wrong.
+ * @param source full address of the resource that it must be about
+ */
 export function checkedEvent(read: unknown, source: string): PtpEvent {
   const event = (read ?? {}) as Partial<EventFields> & { specversion?: unknown };
   const { id, type, time, sequence, traceparent, data } = event;
   if (event.specversion !== '1.0') throw new BadEvent('not a CloudEvent 1.0: specversion must be "1.0"');
-  if (typeof id !== 'string' || !ID.test(id)) throw new BadEvent('not a CloudEvent: id must be 1 to 256 characters');
-  if (typeof type !== 'string' || type === '') throw new BadEvent('not a CloudEvent: type must be a text');
-  if (typeof time !== 'string' || Number.isNaN(Date.parse(time))) {
-    throw new BadEvent('not a CloudEvent: time must be RFC 3339');
-  }
-  if (event.source !== source) throw new BadEvent(`source ${String(event.source)} on the subject of ${source}`);
-  if (typeof sequence !== 'string' || !/^\d{1,20}$/.test(sequence)) {
-    throw new BadEvent(`sequence must be decimal, got ${String(sequence)}`);
+  if (typeof id !== 'string' || !isId(id)) throw new BadEvent('not a CloudEvent: id must be 1 to 256 characters');
+  const resource = resourceAt(source);
+  if (resource === undefined) throw new BadEvent(`${source} is no event resource`);
+  if (type !== resource.type) throw new BadEvent(`type of an event of ${source} must be ${resource.type}`);
+  if (typeof time !== 'string' || !isTime(time)) throw new BadEvent('not a CloudEvent: time must be RFC 3339');
+  if (event.source !== source) throw new BadEvent(`source ${shown(event.source)} on the subject of ${source}`);
+  if (typeof sequence !== 'string' || !SEQUENCE.test(sequence) || !Number.isSafeInteger(Number(sequence))) {
+    throw new BadEvent(`sequence must be decimal and at most 2^53 - 1, got ${shown(sequence)}`);
   }
   if (typeof traceparent !== 'string' || !TRACEPARENT.test(traceparent)) {
     throw new BadEvent('traceparent must be one of W3C Trace Context');
   }
-  if (!isEventData(data)) throw new BadEvent('data must be {version, values: [{ResourceAddress, …, value}]}');
-  return { id, source, type, time, sequence, traceparent, data };
+  const wrong = dataMistake(data, resource);
+  if (wrong !== undefined) throw new BadEvent(`data ${wrong}`);
+  return { id, source, type, time, sequence, traceparent, data: data as EventData };
 }
 
-function isEventData(data: unknown): data is EventData {
-  const { version, values } = (data ?? {}) as Partial<EventData>;
-  return typeof version === 'string' && Array.isArray(values) && values.length > 0 && values.every(isValue);
-}
-
-function isValue(value: unknown): boolean {
-  const { ResourceAddress, data_type, value_type, value: text } = (value ?? {}) as Record<string, unknown>;
-  return (
-    typeof ResourceAddress === 'string' &&
-    typeof data_type === 'string' &&
-    typeof value_type === 'string' &&
-    typeof text === 'string'
-  );
-}
+const shown = (value: unknown): string => (typeof value === 'string' ? excerpt(value) : typeof value);

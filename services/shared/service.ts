@@ -1,8 +1,11 @@
 import { Registry } from 'prom-client';
 import { systemClock, type Clock } from './clock.js';
-import { ConfigError } from './env.js';
+import { ConfigError, type Env } from './env.js';
+import { helpOf, settingsOf, type About } from './help.js';
 import { Lifecycle } from './lifecycle.js';
 import { createLog, type Logger } from './log.js';
+import { suspects } from './misspelt.js';
+import { SETTING_NAMES } from './settingNames.js';
 
 /** What a service is given: a test hands in its own. */
 export interface Deps {
@@ -20,24 +23,35 @@ export class CannotStart extends Error {
 }
 
 /**
- * Runs one service as this process: settings, signals, exit code. SIGTERM and SIGINT close everything in order
+ * Runs one service as this process: `--help`, settings, signals, exit code. SIGTERM and SIGINT close everything in order
  * (exit code 0); a second signal ends the process at once.
  */
 export async function runService<Config extends { logLevel: string }>(
-  name: string,
-  readConfig: (vars: NodeJS.ProcessEnv) => Config,
+  about: About,
+  readConfig: (vars: NodeJS.ProcessEnv, env?: Env) => Config,
   start: (config: Config, deps: Deps) => Promise<void>,
 ): Promise<void> {
+  const { name } = about;
+  const [argument] = process.argv.slice(2);
+  if (argument === '--help' || argument === '-h') {
+    process.stdout.write(helpOf(about, settingsOf(readConfig)));
+    return;
+  }
   let config: Config;
   try {
+    if (argument !== undefined) {
+      throw new ConfigError([`there are no arguments ("${argument}"), settings are environment variables: see --help`]);
+    }
     config = readConfig(process.env);
   } catch (err) {
     if (!(err instanceof ConfigError)) throw err;
-    process.stderr.write(`${name} cannot start: ${err.message}\n`);
+    process.stderr.write(`${name} cannot start:${err.mistakes.length > 1 ? '' : ' '}${err.message}\n`);
     process.exitCode = 1;
     return;
   }
   const log = createLog(name, config.logLevel);
+  const { unknown } = suspects(process.env, SETTING_NAMES);
+  if (unknown.length > 0) log.warn({ variables: unknown }, 'variables that look like settings, but are none');
   const life = new Lifecycle(log);
   const end = async (code: number): Promise<never> => {
     await life.stop();

@@ -10,15 +10,19 @@ import {
 } from '@nats-io/jetstream';
 import { nanos, PermissionViolationError } from '@nats-io/transport-node';
 import { bus } from './contract/bus.js';
+import { Doublings } from './doublings.js';
 import type { Env } from './env.js';
 import { MAX_EVENT_BYTES } from './event.js';
 import type { Logger } from './log.js';
+import { noRoomFor } from './noRoom.js';
 
 const HOUR_MS = 3_600_000;
 const MiB = 1024 * 1024;
 /** A message carries its headers too: id, stage times. */
-const MAX_HEADER_BYTES = 4_096;
+export const MAX_HEADER_BYTES = 4_096;
 const BUCKET_BYTES = 64 * MiB;
+/** 20 000 nodes with a reason each. */
+const MAINTENANCE_BYTES = 16 * MiB;
 const RETRY_MS = 1_000;
 
 export interface StreamSettings {
@@ -30,14 +34,31 @@ export interface StreamSettings {
 
 export function readStreamSettings(env: Env): StreamSettings {
   return {
-    replicas: env.integer('STREAM_REPLICAS', 1, { min: 1, max: 5, what: 'a number of copies' }),
-    eventsMaxBytes: env.integer('EVENTS_MAX_BYTES', 1024 * MiB, { min: MiB, max: 2 ** 43, what: 'a number of bytes' }),
+    replicas: env.integer('STREAM_REPLICAS', {
+      what: 'copies of each stream that a service makes: 1, 3 or 5',
+      unit: 'copies',
+      fallback: 1,
+      min: 1,
+      max: 5,
+    }),
+    eventsMaxBytes: env.size('EVENTS_MAX_BYTES', {
+      what: 'size of the log, the real limit of its retention',
+      fallback: '1Gi',
+      min: '1Mi',
+      max: '8Ti',
+    }),
   };
 }
 
-type Wanted = Partial<StreamConfig> & { name: string };
+/** Every stream is tried again and again, and looked after every minute. */
+const troubles = new Doublings();
 
-/** What the streams and buckets must be like: the log, the dead letters, the canaries, the buckets. */
+type Wanted = Partial<StreamConfig> & Pick<StreamConfig, 'name' | 'storage' | 'max_bytes'>;
+
+/**
+ * What the streams and buckets must be like: the buckets, the dead letters, the canaries, and the log. The log comes last:
+ * its size is a setting, so when there is no room for all, a smaller one helps.
+ */
 export function wantedStreams({ replicas, eventsMaxBytes }: StreamSettings): Wanted[] {
   const events: Wanted = {
     name: bus.streams.events,
@@ -83,34 +104,41 @@ export function wantedStreams({ replicas, eventsMaxBytes }: StreamSettings): Wan
     storage: StorageType.File,
     discard: DiscardPolicy.New,
     max_msgs_per_subject: 1,
-    max_bytes: BUCKET_BYTES,
+    max_bytes: name === bus.buckets.maintenance ? MAINTENANCE_BYTES : BUCKET_BYTES,
     allow_direct: true,
     deny_delete: true,
     // With roll-up headers, the right to write one's own key would be enough to erase everybody's.
     allow_rollup_hdrs: false,
     num_replicas: replicas,
   });
-  return [events, deadLetters, canary, ...Object.values(bus.buckets).map(bucket)];
+  return [...Object.values(bus.buckets).map(bucket), deadLetters, canary, events];
 }
 
 /**
  * Makes the streams and buckets that do not exist yet. Existing ones are never changed; settings that differ are
  * reported. Without the right to make them, it says so and leaves them to a service that has it. While JetStream
- * does not answer it tries again, until `signal` is aborted.
+ * does not answer it tries again, until `signal` is aborted. Throws CannotStart where the broker or the account is too
+ * small for them: asking again would be answered the same.
  */
 export async function ensureStreams(
   jsm: JetStreamManager,
   settings: StreamSettings,
   { log, signal }: { log: Logger; signal?: AbortSignal },
 ): Promise<void> {
-  for (const wanted of wantedStreams(settings)) {
+  const all = wantedStreams(settings);
+  for (const wanted of all) {
     while (!signal?.aborted) {
       try {
         const existing = await makeIfMissing(jsm, wanted, log);
         if (existing !== undefined) reportDiffering(existing, wanted, log);
         break;
       } catch (err) {
-        log.warn({ err, stream: wanted.name }, 'stream not ready, trying again');
+        const noRoom = await noRoomFor(wanted, all, err, jsm);
+        if (noRoom) throw noRoom;
+        troubles.tell(
+          (times) => log.warn({ err, stream: wanted.name, times }, 'stream not ready, trying again'),
+          wanted.name,
+        );
         await pause(RETRY_MS);
       }
     }
@@ -141,7 +169,10 @@ async function makeIfMissing(jsm: JetStreamManager, wanted: Wanted, log: Logger)
 }
 
 function leftToOthers({ name }: Wanted, log: Logger): undefined {
-  log.warn({ stream: name }, 'no right to make the stream, waiting for a service that has it');
+  troubles.tell(
+    (times) => log.warn({ stream: name, times }, 'no right to make the stream, waiting for a service that has it'),
+    `${name} no right`,
+  );
   return undefined;
 }
 

@@ -67,6 +67,18 @@ export function resourceOfSubject(name: string): { node: string; path: string } 
   return { node: nodeOfToken(node), path: `/${tokens.join('/')}` };
 }
 
+/** Whether a text is the subject of an event: one that `eventSubject` could have made. */
+export function isEventSubject(name: string): boolean {
+  if (!name.startsWith(`${bus.subjects.events}.`)) return false;
+  try {
+    const { node, path } = resourceOfSubject(name);
+    return eventSubject(node, path) === name;
+  } catch (err) {
+    if (err instanceof BadName) return false;
+    throw err;
+  }
+}
+
 // Checked once, when built: an empty token is answered "JetStream not enabled", and a literal `*` or `>` would be stored.
 function subject(prefix: string, node: string, path: string): string {
   const tokens = path.split('/').slice(1);

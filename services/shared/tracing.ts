@@ -10,11 +10,22 @@ export interface TracingSettings {
 }
 
 export function readTracingSettings(env: Env): TracingSettings {
-  const endpoint = env.optional('OTEL_EXPORTER_OTLP_ENDPOINT')?.replace(/\/+$/, '');
+  const endpoint = env
+    .optional('OTEL_EXPORTER_OTLP_ENDPOINT', {
+      what: 'OTLP/HTTP receiver of the spans, such as http://host:4318; absent: nothing is traced',
+      unit: 'URL',
+    })
+    ?.replace(/\/+$/, '');
   if (endpoint !== undefined && !/^https?:\/\/[^\s/@]+(\/[^\s?#]*)?$/.test(endpoint)) {
     env.mistake(`OTEL_EXPORTER_OTLP_ENDPOINT must be http://host:port without user and password, got "${endpoint}"`);
   }
-  const perSecond = env.integer('TRACE_RATE', 200, { min: 1, max: 100_000, what: 'a number of traces a second' });
+  const perSecond = env.integer('TRACE_RATE', {
+    what: 'traces begun (collector) and deliveries traced (gateway) a second at most',
+    unit: 'traces a second',
+    fallback: 200,
+    min: 1,
+    max: 100_000,
+  });
   return { endpoint, perSecond };
 }
 

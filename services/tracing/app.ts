@@ -1,4 +1,5 @@
 import { listen } from '../shared/http.js';
+import { declareProcessMetrics } from '../shared/processMetrics.js';
 import type { Deps } from '../shared/service.js';
 import type { TracingConfig } from './config.js';
 import { TraceMemory } from './core/memory.js';
@@ -9,9 +10,6 @@ import { createReceiver } from './receive/receiver.js';
 
 /** Traces are judged this often. */
 const JUDGE_MS = 1_000;
-/** Exporters keep their connections open: one per collector and gateway. */
-const MAX_SENDERS = 4_096;
-const MAX_READERS = 256;
 
 /** Starts the tracing service: spans in, traces to look at. Opens the edges and joins them to the core. Throws CannotStart. */
 export async function startTracing(
@@ -19,6 +17,7 @@ export async function startTracing(
   deps: Deps,
 ): Promise<{ otlpPort: number; queryPort: number }> {
   const { log, life, registry, clock } = deps;
+  declareProcessMetrics(registry, 'tracing');
   const metrics = declareMetrics(registry);
   const memory = new TraceMemory(config.memory);
 
@@ -27,7 +26,8 @@ export async function startTracing(
     port: config.queryPort,
     host: config.listenHost,
     setting: 'QUERY_PORT',
-    maxConnections: MAX_READERS,
+    maxConnections: config.maxReaders,
+    log,
   });
   life.onStop('queries', () => queries.close());
 
@@ -39,6 +39,7 @@ export async function startTracing(
 
   const receiver = createReceiver({
     log,
+    queryPort: queries.port,
     clock,
     take(spans) {
       const nowMs = clock.monotonic();
@@ -54,7 +55,8 @@ export async function startTracing(
     port: config.otlpPort,
     host: config.listenHost,
     setting: 'OTLP_PORT',
-    maxConnections: MAX_SENDERS,
+    maxConnections: config.maxSenders,
+    log,
   });
   life.onStop('receiver', () => otlp.close());
 

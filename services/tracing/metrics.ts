@@ -1,4 +1,5 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
+import { gaugeOf } from '../shared/instruments.js';
 import type { TraceMemory } from './core/memory.js';
 
 /** The tracing service's own vital signs. Every label value comes from a small closed set. */
@@ -23,21 +24,21 @@ export const declareMetrics = (registry: Registry) => ({
   }),
   /** What is read when scraped. */
   watch: (memory: TraceMemory, limitBytes: number, forwardQueueBytes: () => number) => ({
-    memory: gauge(registry, 'ptp_tracing_memory_bytes', 'Estimated memory of all traces.', () => memory.bytes),
-    limit: gauge(
+    memory: gaugeOf(registry, 'ptp_tracing_memory_bytes', 'Estimated memory of all traces.', () => memory.bytes),
+    limit: gaugeOf(
       registry,
       'ptp_tracing_memory_limit_bytes',
       'Memory that traces may take (TRACE_MEMORY_BYTES).',
       () => limitBytes,
     ),
-    open: gauge(
+    open: gaugeOf(
       registry,
       'ptp_tracing_open_traces',
       'Traces in memory that still gather spans.',
       () => memory.openTraces,
     ),
-    kept: gauge(registry, 'ptp_tracing_kept_traces', 'Traces in memory that were kept.', () => memory.keptTraces),
-    queue: gauge(registry, 'ptp_tracing_forward_queue_bytes', 'Bytes that wait to be forwarded.', forwardQueueBytes),
+    kept: gaugeOf(registry, 'ptp_tracing_kept_traces', 'Traces in memory that were kept.', () => memory.keptTraces),
+    queue: gaugeOf(registry, 'ptp_tracing_forward_queue_bytes', 'Bytes that wait to be forwarded.', forwardQueueBytes),
     traces: new Counter({
       name: 'ptp_tracing_traces_total',
       help: 'Traces by what became of them: kept, by the reason; not_sampled; evicted, kept before or not, for want of memory.',
@@ -50,13 +51,3 @@ export const declareMetrics = (registry: Registry) => ({
     }),
   }),
 });
-
-const gauge = (registry: Registry, name: string, help: string, value: () => number): Gauge =>
-  new Gauge({
-    name,
-    help,
-    registers: [registry],
-    collect() {
-      this.set(value());
-    },
-  });

@@ -27,7 +27,9 @@ const SCENARIOS: readonly Scenario[] = [
   startScenario,
 ];
 
-const HELP = `Measures the built services beside their floor, in turn, and prints medians.
+const HELP = `Usage: npm run bench -- [compare] [options]
+
+Measures the built services beside their floor, in turn, and prints medians.
 
   npm run bench                                   all scenarios, about half an hour
   npm run bench -- --only paced,burst             some of them

@@ -2,6 +2,13 @@
 // number of events it was sent, and how many of them came out of order within their subscription and resource.
 import { createServer } from 'node:http';
 
+if (process.argv.includes('--help')) {
+  process.stdout.write(
+    'Usage: node test/bench/sink.mjs\n\nAnswers every POST with 204 on a free port, which it tells its parent process; GET / gives the counts.\n',
+  );
+  process.exit();
+}
+
 let count = 0;
 let disorder = 0;
 let last = new Map();

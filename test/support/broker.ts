@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endsWithTheTests, halt } from './childProcess.js';
@@ -20,9 +20,13 @@ export interface Broker {
   close(): Promise<void>;
 }
 
-/** A real nats-server with JetStream on a free port, its store in a temporary folder. */
-export async function startBroker(): Promise<Broker> {
+/**
+ * A real nats-server with JetStream on a free port, its store in a temporary folder.
+ * @param settings of its configuration file, beside port and store
+ */
+export async function startBroker(settings = ''): Promise<Broker> {
   const dir = mkdtempSync(join(tmpdir(), 'ptp-broker-'));
+  writeFileSync(join(dir, 'nats.conf'), settings);
   let server = launch(dir, -1);
   const url = await portOf(dir);
   const port = Number(new URL(url).port);
@@ -49,7 +53,19 @@ export async function startBroker(): Promise<Broker> {
 
 function launch(dir: string, port: number): ChildProcess {
   const path = `${process.env['PATH']}:/usr/sbin:/usr/local/sbin`;
-  const flags = ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', join(dir, 'store'), '--ports_file_dir', dir];
+  const flags = [
+    '-a',
+    '127.0.0.1',
+    '-p',
+    String(port),
+    '-js',
+    '-sd',
+    join(dir, 'store'),
+    '--ports_file_dir',
+    dir,
+    '-c',
+    join(dir, 'nats.conf'),
+  ];
   const server = spawn('nats-server', flags, { stdio: 'ignore', env: { ...process.env, PATH: path } });
   endsWithTheTests(server);
   return server;

@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Counter } from 'prom-client';
 import { startCollector } from '../../services/collector/app.js';
 import { readConfig } from '../../services/collector/config.js';
+import type { Logger } from '../../services/shared/log.js';
 import type { Clock } from '../../services/shared/clock.js';
 import type { PtpEvent } from '../../services/shared/event.js';
 import { connectDaemon, type Daemon } from './daemon.js';
@@ -66,10 +67,10 @@ export interface TestCollector<C extends Clock = FakeClock> {
 export async function startTestCollector<C extends Clock = FakeClock>(
   brokerUrl: string,
   files: NodeFiles,
-  options: { clock?: C; vars?: Record<string, string> } = {},
+  options: { clock?: C; vars?: Record<string, string>; log?: Logger } = {},
 ): Promise<TestCollector<C>> {
   const clock = options.clock ?? (new FakeClock() as Clock as C);
-  const deps = testDeps(clock);
+  const deps = { ...testDeps(clock), ...(options.log && { log: options.log }) };
   try {
     await startCollector(readConfig({ ...collectorVars(brokerUrl, files), ...options.vars }), deps);
   } catch (err) {

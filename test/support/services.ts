@@ -41,6 +41,7 @@ const gatewayVars = (brokerUrl: string): Record<string, string> => ({
   ENDPOINT_POLICY: 'local',
   EVENTS_MAX_BYTES: String(64 * 1024 * 1024),
   API_RATE: '0',
+  SECRET_KEYS: Buffer.alloc(32, 5).toString('base64'),
 });
 
 /** A gateway in this process. */

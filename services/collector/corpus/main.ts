@@ -3,10 +3,23 @@ import type { CorpusCase } from './case.js';
 import { differences } from './compare.js';
 import { runCase } from './run.js';
 
-const USAGE = 'usage: npm run -s corpus -- [--emit] <file.jsonl>\n';
+const USAGE = `Usage: npm run -s corpus -- [--emit] FILE.jsonl
+
+Plays log lines into the collector's core and compares the events with those that are expected: one case a line
+(test/fixtures/corpus/README.md). The exit code is 1 when one differs, 2 when the file cannot be read.
+
+  --emit   print what comes out instead of comparing it
+  --help   this text
+
+Example: npm run -s corpus -- test/fixtures/corpus/cases.jsonl
+`;
 
 /** `corpus <file>` compares every case with its target; `--emit` prints what comes out instead. */
 function main(args: string[]): number {
+  if (args.includes('--help') || args.includes('-h')) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
   const emits = args.includes('--emit');
   const [path, ...more] = args.filter((arg) => arg !== '--emit');
   if (path === undefined || more.length > 0) {

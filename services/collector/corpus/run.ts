@@ -9,7 +9,7 @@ import { ConfigReader } from '../configReader.js';
 import { currentData } from '../event/current.js';
 import { dataOf } from '../event/fromChange.js';
 import { maskInterface, type Names } from '../event/names.js';
-import { parse } from '../parse/line.js';
+import { readLine } from '../parse/line.js';
 import { samplesOf } from '../series.js';
 import type { Change } from '../state/change.js';
 import type { Instant } from '../state/clock.js';
@@ -64,8 +64,9 @@ class World {
         rmSync(join(this.#configDir, argument));
         return this.#note(index, this.#reader.read(this.#clocks, this.#at));
     }
-    const seen = parse(line);
-    if (typeof seen !== 'string') this.#note(index, this.#clocks.observe(seen, this.#at).changes);
+    readLine(line, (seen) => {
+      if (typeof seen !== 'string') this.#note(index, this.#clocks.observe(seen, this.#at).changes);
+    });
   }
 
   result(): CorpusResult {

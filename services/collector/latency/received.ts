@@ -1,5 +1,6 @@
 import { bus } from '../../shared/contract/bus.js';
-import type { DeliveryOutcome, DeliveryReceipt, TailReceipt } from '../../shared/messages.js';
+import { parseMessage } from '../../shared/messageChecks.js';
+import type { DeliveryReceipt, TailReceipt } from '../../shared/messages.js';
 
 /** What one event of a node is about, as its subject says. */
 export interface Topic {
@@ -18,15 +19,6 @@ export type ReceivedReceipt = {
   heldMs: number;
 } & ({ tail: TailReceipt; delivery?: undefined } | { tail?: undefined; delivery: DeliveryReceipt });
 
-/** A real one has less than 400 bytes. */
-const MAX_BYTES = 4_096;
-/** Nobody measures, or counts, more than this at once. */
-const MAX_MS = 1e10;
-const MAX_COUNT = 1_000_000;
-/** Year 5138: whatever the wall clocks show. */
-const MAX_TIME_MS = 1e14;
-const ID = /^[\x21-\x7e]{1,128}$/;
-const OUTCOMES: ReadonlySet<unknown> = new Set<DeliveryOutcome>(['delivered', 'retried', 'dead_letter', 'too_old']);
 const TOPICS = new Map<string, Topic>(
   Object.values(bus.resources).map(({ path }) => [
     `${bus.subjects.events}.*${path.replaceAll('/', '.')}`,
@@ -41,60 +33,13 @@ export function topicOf(subject: string, nodeToken: string): Topic | undefined {
 }
 
 /**
- * Reads a receipt. The bus may carry anything that somebody with the right to publish has written: whatever is not
- * exactly a receipt about an event of this node is undefined.
+ * Reads a receipt; undefined: it is not about an event of this node. Throws BadMessage for what is no receipt.
  */
 export function readReceipt(bytes: Uint8Array, nodeToken: string): ReceivedReceipt | undefined {
-  const { event, subject, scope, gateway, sentAtMs, tail, delivery, heldMs = 0 } = membersOf(bytes);
-  if (!isId(event) || typeof subject !== 'string' || !isId(scope) || !isId(gateway)) return undefined;
+  const { event, subject, scope, gateway, tail, delivery, heldMs = 0 } = parseMessage('Receipt', bytes);
   const topic = topicOf(subject, nodeToken);
-  if (topic === undefined || !isWithin(sentAtMs, MAX_TIME_MS) || !isWithin(heldMs, MAX_MS)) return undefined;
-  if ((tail === undefined) === (delivery === undefined)) return undefined;
+  if (topic === undefined) return undefined;
   const about = { event, scope, gateway, topic, heldMs };
-  if (tail !== undefined) return isTail(tail) ? { ...about, tail } : undefined;
-  return isDelivery(delivery) ? { ...about, delivery } : undefined;
+  if (tail !== undefined) return delivery === undefined ? { ...about, tail } : undefined;
+  return delivery && { ...about, delivery };
 }
-
-/** What a collector wants to know of a gateway's report, or undefined. */
-export function readGatewayReport(bytes: Uint8Array): { scope: string; nodes: number } | undefined {
-  const { scope, nodes } = membersOf(bytes);
-  return isId(scope) && isCount(nodes) ? { scope, nodes } : undefined;
-}
-
-function membersOf(bytes: Uint8Array): Record<string, unknown> {
-  if (bytes.length > MAX_BYTES) return {};
-  try {
-    return (JSON.parse(Buffer.from(bytes).toString('utf8')) ?? {}) as Record<string, unknown>;
-  } catch {
-    return {};
-  }
-}
-
-function isTail(value: unknown): value is TailReceipt {
-  const { matches, receivedAtMs, stalledMs, others, otherMatches } = (value ?? {}) as Record<string, unknown>;
-  return (
-    [matches, others, otherMatches].every(isCount) && isWithin(receivedAtMs, MAX_TIME_MS) && isWithin(stalledMs, MAX_MS)
-  );
-}
-
-function isDelivery(value: unknown): value is DeliveryReceipt {
-  const { subscription, outcome, attempts, queueMs, retryMs, postMs, weight } = (value ?? {}) as Record<
-    string,
-    unknown
-  >;
-  const times = queueMs === undefined ? [retryMs, postMs] : [queueMs, retryMs, postMs];
-  const counts = [attempts, weight];
-  return (
-    isId(subscription) &&
-    OUTCOMES.has(outcome) &&
-    counts.every(isCount) &&
-    weight !== 0 &&
-    times.every((ms) => isWithin(ms, MAX_MS))
-  );
-}
-
-const isId = (value: unknown): value is string => typeof value === 'string' && ID.test(value);
-const isCount = (value: unknown): value is number => Number.isInteger(value) && isWithin(value, MAX_COUNT);
-/** NaN is not. */
-const isWithin = (value: unknown, max: number): value is number =>
-  typeof value === 'number' && value >= 0 && value <= max;

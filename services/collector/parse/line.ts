@@ -8,6 +8,7 @@ import { parsePhc2sys } from './phc2sys.js';
 import { parsePtp4l } from './ptp4l.js';
 import { parseSynce4l } from './synce4l.js';
 import { parseTs2phc } from './ts2phc.js';
+import { messagesOf, TAG_END } from './messages.js';
 import { wordEnd, wordsOf, wordStart } from './words.js';
 
 const CONFIG = /^(?:ptp4l|ts2phc|phc2sys|synce4l|chronyd)\.\d{1,4}\.config$/;
@@ -18,7 +19,24 @@ const known = new Map<string, Process>(PROCESSES.map((name) => [name, name]));
 const configs = new Map<string, string>();
 
 /**
- * Reads one line. Two forms are written, by the linuxptp tools and by the daemon itself:
+ * Reads a line and hands over each of its messages: one, except where newlines were lost (decision t). Nothing is
+ * allocated for a line of one message.
+ */
+export function readLine(line: string, take: (seen: Observation | Unread, message: string) => void): void {
+  const seen = parse(line);
+  if (isOneMessage(line, seen)) return take(seen, line);
+  for (const message of messagesOf(line)) take(parse(message), message);
+}
+
+/** There is no second configuration, and no other beginning than that of a process whose lines count. */
+function isOneMessage(line: string, seen: Observation | Unread): boolean {
+  const tag = line.indexOf(TAG_END);
+  if (tag < 0) return true;
+  return line.indexOf(TAG_END, tag + TAG_END.length) < 0 && (typeof seen !== 'string' || processOf(line) !== 'other');
+}
+
+/**
+ * Reads one message. Two forms are written, by the linuxptp tools and by the daemon itself:
  *
  *     ptp4l[81021.120]: [ptp4l.0.config] master offset         17 s2 freq   -5120 path delay       312
  *     GM[1724100001]:[ts2phc.0.config] ens9f0 T-GM-STATUS s2
@@ -36,12 +54,17 @@ export function parse(line: string): Observation | Unread {
   if (config === undefined) return 'malformed';
   const process = known.get(name);
   if (process === undefined) return 'ignored';
-  // Newer linuxptp tags with the log level too: [ptp4l.0.config:6]
-  const hasLevel = line[configEnd] === ':';
-  const said = wordsOf(line, hasLevel ? wordEnd(line, configEnd + 1) : configEnd);
+  const said = wordsOf(line, tagEnd(line, configEnd));
   if (said[0] === 'PTP_PROCESS_STATUS') return parseProcessStatus(process, config, writtenConfig, said);
   if (said[0] === 'CLOCK_CLASS_CHANGE') return parseClockClass(process, config, said);
   return parseSaid(process, config, said);
+}
+
+/** Newer linuxptp tags with the log level too, [ptp4l.0.config:6], and not every daemon takes it off again. */
+function tagEnd(line: string, configEnd: number): number {
+  if (line[configEnd] !== ':') return configEnd;
+  const closing = line.indexOf(']', configEnd);
+  return closing < 0 ? wordEnd(line, configEnd + 1) : closing;
 }
 
 /** ts2phc.3.config and ptp4l.3.config are one configuration. */

@@ -18,6 +18,7 @@ describe('the node profile', () => {
       {
         name: 'gm',
         limits: { minOffsetNs: -60, maxOffsetNs: 50, holdoverMs: 7_000 },
+        ptp4l: { interfaces: [], serverOnly: undefined },
         runsPhc2sys: true,
         runsChronyd: false,
         isBoundary: true,

@@ -1,3 +1,5 @@
+import { parsePtp4lOptions, type Ptp4lOptions } from './configFile.js';
+
 /** Thresholds of a profile: an offset is in range when it lies between them, both excluded. */
 export interface Limits {
   minOffsetNs: number;
@@ -9,6 +11,8 @@ export interface Limits {
 export interface Profile {
   name: string;
   limits: Limits;
+  /** Ports that ptp4l has from its command line. */
+  ptp4l: Ptp4lOptions;
   runsPhc2sys: boolean;
   runsChronyd: boolean;
   /** A telecom boundary clock: its state comes from T-BC lines, not from ptp4l's offsets. */
@@ -52,6 +56,7 @@ function readProfile(name: string, fields: Fields): Profile {
   return {
     name,
     limits: readLimits(fields['ptpclockthreshold']),
+    ptp4l: parsePtp4lOptions(text(fields['ptp4lopts'])),
     // Any text enables a process, a single blank too.
     runsPhc2sys: text(fields['phc2sysopts']) !== '',
     runsChronyd: text(fields['chronydopts']) !== '',

@@ -5,8 +5,9 @@ const DECIMAL = /^[+-]?\d+(?:\.\d+)?$/;
 const EXACT_LENGTH = 15;
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
-/** What the daemon writes where it knows no offset; it must never pass for one (decision d). */
+/** What the daemon writes where it knows no offset; it must never pass for one (decisions d and q). */
 const NO_OFFSET = -9999999999999999n;
+const NO_OFFSET_EITHER_WAY = 99_999_999_999;
 const ZERO = 48;
 const NINE = 57;
 
@@ -25,13 +26,31 @@ export function integerWithin(word: string | undefined, min: number, max: number
   return value !== undefined && value >= min && value <= max ? value : undefined;
 }
 
+/**
+ * Whether a word that gave no figure is a number all the same: one beyond 2^53 or outside its list. Such a figure is left
+ * out and the rest of its line counts (decision p); a word that is no number makes the line malformed (decision b).
+ */
+export const isNumber = (word: string | undefined): boolean =>
+  shortInteger(word) !== undefined || (word !== undefined && DECIMAL.test(word));
+
 /** An offset in ns, exact over the 64-bit range that linuxptp counts in; a fraction is cut off. */
 export function nanoseconds(word: string | undefined): Nanoseconds | undefined {
-  const exact = shortInteger(word);
-  if (exact !== undefined || word === undefined || !DECIMAL.test(word)) return exact;
+  const offset = offsetOf(word);
+  return offset === 'none' ? undefined : offset;
+}
+
+/** As nanoseconds(), and `none` for what the daemon writes where it knows no offset. */
+export function offsetOf(word: string | undefined): Nanoseconds | 'none' | undefined {
+  const exact = shortInteger(word) ?? longOffset(word);
+  return exact === NO_OFFSET_EITHER_WAY || exact === -NO_OFFSET_EITHER_WAY ? 'none' : exact;
+}
+
+function longOffset(word: string | undefined): Nanoseconds | 'none' | undefined {
+  if (word === undefined || !DECIMAL.test(word)) return undefined;
   const [whole = ''] = word.split('.');
   const value = BigInt(whole.startsWith('+') ? whole.slice(1) : whole);
-  if (value > INT64_MAX || value < INT64_MIN || value === NO_OFFSET) return undefined;
+  if (value === NO_OFFSET) return 'none';
+  if (value > INT64_MAX || value < INT64_MIN) return undefined;
   return Number.isSafeInteger(Number(value)) ? Number(value) : value;
 }
 

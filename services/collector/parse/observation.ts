@@ -31,12 +31,15 @@ export interface OffsetSeen {
   iface: string;
   /** What the offset is measured against. */
   source: 'master' | 'phc' | 'sys';
-  offsetNs: Nanoseconds;
+  /** undefined where the line has a placeholder. */
+  offsetNs: Nanoseconds | undefined;
   /** s0 and s1 are FREERUN; s2 and s3 are LOCKED, which the thresholds then judge. */
   servo: 'FREERUN' | 'LOCKED';
-  freqPpb: number;
-  /** Path delay; undefined where the line ends before it. */
+  /** undefined where the line has none that counts; delayNs too. */
+  freqPpb: number | undefined;
   delayNs: number | undefined;
+  /** The line ends before a delay that it should have (decision b). */
+  lacksDelay: boolean;
   /** The word `holdover` at the end of a ts2phc line. */
   saysHoldover: boolean;
 }
@@ -46,10 +49,11 @@ export interface SummarySeen {
   kind: 'summary';
   process: 'ptp4l' | 'phc2sys';
   config: string;
-  rmsNs: number;
-  maxNs: number;
-  freqPpb: number;
-  delayNs: number;
+  /** undefined where the figure is beyond 2^53. */
+  rmsNs: number | undefined;
+  maxNs: number | undefined;
+  freqPpb: number | undefined;
+  delayNs: number | undefined;
 }
 
 /** A port of ptp4l was `was` and is `is`. */
@@ -57,6 +61,8 @@ export interface PortSeen {
   kind: 'port';
   config: string;
   port: number;
+  /** Its name, which is better evidence than its number; empty where the line has none. */
+  iface: string;
   was: string;
   is: string;
 }
@@ -88,9 +94,9 @@ export interface GnssSeen {
   kind: 'gnss';
   config: string;
   iface: string;
-  /** 0 none, 1 dead reckoning, 2 2D, 3 3D, 4 GPS and dead reckoning, 5 time only. */
-  fix: number;
-  offsetNs: Nanoseconds;
+  /** 0 none, 1 dead reckoning, 2 2D, 3 3D, 4 GPS and dead reckoning, 5 time only; others as they are, such as -1. */
+  fix: number | undefined;
+  offsetNs: Nanoseconds | undefined;
   state: ClockState;
 }
 
@@ -117,7 +123,7 @@ export interface BoundarySeen {
   kind: 'boundary';
   config: string;
   iface: string;
-  offsetNs: Nanoseconds;
+  offsetNs: Nanoseconds | undefined;
   state: ClockState;
 }
 
@@ -126,7 +132,7 @@ export interface SynceStateSeen {
   config: string;
   iface: string;
   device: string;
-  networkOption: number;
+  networkOption: number | undefined;
   state: ClockState;
 }
 
@@ -135,9 +141,9 @@ export interface SynceQualitySeen {
   config: string;
   iface: string;
   device: string;
-  networkOption: number;
+  networkOption: number | undefined;
   ql: number;
-  /** undefined where the line has none. */
+  /** undefined where the line has none, or none that is a byte. */
   extQl: number | undefined;
 }
 

@@ -1,4 +1,4 @@
-import { integer, nanoseconds } from './numbers.js';
+import { integer, isNumber, offsetOf } from './numbers.js';
 import type { Observation, OffsetSeen, Unread } from './observation.js';
 import { parseSummary } from './ptp4l.js';
 import { servoState } from './servo.js';
@@ -19,25 +19,29 @@ const sourceOf = (word: string | undefined): OffsetSeen['source'] =>
   word === 'phc' || word === 'sys' ? word : 'master';
 
 // CLOCK_REALTIME phc offset        31 s2 freq  -11020 delay    611
+// CLOCK_REALTIME pps offset        43 s2 freq   -1587
 function parseOffset(config: string, words: string[], at: number, source: OffsetSeen['source']): Observation | Unread {
-  const offsetNs = nanoseconds(words[at + 1]);
+  const offset = offsetOf(words[at + 1]);
   const servo = servoState(words[at + 2]);
   const freqPpb = integer(words[at + 4]);
-  if (offsetNs === undefined || servo === undefined || freqPpb === undefined) return 'malformed';
-  if (words[at + 3] !== 'freq') return 'malformed';
+  if (offset === undefined || servo === undefined || words[at + 3] !== 'freq') return 'malformed';
+  if (freqPpb === undefined && !isNumber(words[at + 4])) return 'malformed';
   const hasDelay = words.length > at + 5;
   const delayNs = integer(words[at + 6]);
-  if (hasDelay && (words[at + 5] !== 'delay' || delayNs === undefined)) return 'malformed';
+  if (hasDelay && words[at + 5] !== 'delay') return 'malformed';
+  if (hasDelay && delayNs === undefined && !isNumber(words[at + 6])) return 'malformed';
   return {
     kind: 'offset',
     process: 'phc2sys',
     config,
     iface: '',
     source,
-    offsetNs,
+    offsetNs: offset === 'none' ? undefined : offset,
     servo,
     freqPpb,
-    delayNs,
+    delayNs: hasDelay ? delayNs : 0,
+    // A pulse has no delay by nature (decision u).
+    lacksDelay: !hasDelay && words[at - 1] !== 'pps',
     saysHoldover: false,
   };
 }

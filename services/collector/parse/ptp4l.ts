@@ -1,4 +1,5 @@
-import { integer, integerWithin, nanoseconds } from './numbers.js';
+import { isInterface } from './names.js';
+import { integer, integerWithin, isNumber, offsetOf } from './numbers.js';
 import type { Observation, Unread } from './observation.js';
 import { servoState } from './servo.js';
 
@@ -20,23 +21,26 @@ export function parsePtp4l(config: string, words: string[]): Observation | Unrea
 
 // master offset         17 s2 freq   -5120 path delay       312
 function parseOffset(config: string, words: string[]): Observation | Unread {
-  const offsetNs = nanoseconds(words[2]);
+  const offset = offsetOf(words[2]);
   const servo = servoState(words[3]);
   const freqPpb = integer(words[5]);
-  if (offsetNs === undefined || servo === undefined || words[4] !== 'freq' || freqPpb === undefined) return 'malformed';
-  const hasDelay = words.length > 6;
+  if (offset === undefined || servo === undefined || words[4] !== 'freq') return 'malformed';
+  if (freqPpb === undefined && !isNumber(words[5])) return 'malformed';
+  const lacksDelay = words.length === 6;
   const delayNs = integer(words[8]);
-  if (hasDelay && (words[6] !== 'path' || words[7] !== 'delay' || delayNs === undefined)) return 'malformed';
+  if (!lacksDelay && (words[6] !== 'path' || words[7] !== 'delay')) return 'malformed';
+  if (!lacksDelay && delayNs === undefined && !isNumber(words[8])) return 'malformed';
   return {
     kind: 'offset',
     process: 'ptp4l',
     config,
     iface: '',
     source: 'master',
-    offsetNs,
+    offsetNs: offset === 'none' ? undefined : offset,
     servo,
     freqPpb,
-    delayNs,
+    delayNs: lacksDelay ? 0 : delayNs,
+    lacksDelay,
     saysHoldover: false,
   };
 }
@@ -51,16 +55,12 @@ export function parseSummary(
   words: string[],
   at: number,
 ): Observation | Unread {
-  const rmsNs = integer(words[at + 1]);
-  const maxNs = integer(words[at + 3]);
-  const freqPpb = integer(words[at + 5]);
-  if (rmsNs === undefined || words[at + 2] !== 'max' || maxNs === undefined) return 'malformed';
-  if (words[at + 4] !== 'freq' || freqPpb === undefined) return 'malformed';
-  if (words[at + 6] !== '+/-' || integer(words[at + 7]) === undefined) return 'malformed';
-  if (words.length === at + 8) return { kind: 'summary', process, config, rmsNs, maxNs, freqPpb, delayNs: 0 };
-  const delayNs = integer(words[at + 9]);
-  if (words[at + 8] !== 'delay' || delayNs === undefined) return 'malformed';
-  if (words[at + 10] !== '+/-' || integer(words[at + 11]) === undefined) return 'malformed';
+  const hasDelay = words.length > at + 8;
+  if (words[at + 2] !== 'max' || words[at + 4] !== 'freq' || words[at + 6] !== '+/-') return 'malformed';
+  if (hasDelay && (words[at + 8] !== 'delay' || words[at + 10] !== '+/-')) return 'malformed';
+  for (let i = at + 1; i < at + (hasDelay ? 13 : 9); i += 2) if (!isNumber(words[i])) return 'malformed';
+  const delayNs = hasDelay ? integer(words[at + 9]) : 0;
+  const [rmsNs, maxNs, freqPpb] = [integer(words[at + 1]), integer(words[at + 3]), integer(words[at + 5])];
   return { kind: 'summary', process, config, rmsNs, maxNs, freqPpb, delayNs };
 }
 
@@ -70,9 +70,13 @@ export function parseSummary(
 function parsePort(config: string, words: string[]): Observation | Unread {
   const port = integerWithin(words[1], 0, MAX_PORT);
   if (port === undefined) return 'malformed';
-  const at = words[2]?.startsWith('(') === true ? 3 : 2;
+  const name = words[2]?.startsWith('(') === true ? words[2] : undefined;
+  const at = name === undefined ? 2 : 3;
   const [was, to, is, on] = [words[at], words[at + 1], words[at + 2], words[at + 3]];
   if (to !== 'to' || was === undefined || !PORT_STATE.test(was)) return 'ignored';
   if (is === undefined || !PORT_STATE.test(is) || on !== 'on' || words.length < at + 5) return 'malformed';
-  return { kind: 'port', config, port, was, is };
+  const iface = name?.endsWith(')') === true ? name.slice(1, -1) : '';
+  // A socket of ptp4l itself, such as port 0 (/var/run/ptp4l.0.socket).
+  if (name !== undefined && !isInterface(iface)) return port === 0 ? 'ignored' : 'malformed';
+  return { kind: 'port', config, port, iface, was, is };
 }

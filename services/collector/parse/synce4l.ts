@@ -1,33 +1,39 @@
 import { isDevice, isInterface } from './names.js';
-import { integerWithin } from './numbers.js';
+import { integerWithin, isNumber } from './numbers.js';
 import type { Observation, Unread } from './observation.js';
+import { valueOf } from './pairs.js';
 import { daemonState } from './servo.js';
 
-const QUALITY_BYTE = /^0x[0-9a-fA-F]{1,2}$/;
+const HEXADECIMAL = /^0x[0-9a-fA-F]{1,16}$/;
+const MAX_BYTE = 0xff;
 
 export function parseSynce4l(config: string, words: string[]): Observation | Unread {
   const iface = words[0];
-  const isQuality = words[1] === 'clock_quality';
-  if (!isQuality && words[1] !== 'device') return 'ignored';
-  const state = daemonState(words.at(-1));
-  if (!isInterface(iface) || state === undefined || words.length % 2 !== 0) return 'malformed';
-  const pairs = new Map<string, string>();
-  for (let i = 1; i < words.length - 2; i += 2) pairs.set(words[i] ?? '', words[i + 1] ?? '');
-  const device = pairs.get('device');
-  const networkOption = integerWithin(pairs.get('network_option'), 1, 2);
-  if (!isDevice(device) || networkOption === undefined) return 'malformed';
+  const isQuality = words.includes('clock_quality');
+  if (!isQuality && !words.includes('eec_state')) return 'ignored';
+  const device = valueOf(words, 'device');
+  const option = valueOf(words, 'network_option');
+  if (!isInterface(iface) || !isDevice(device) || !isNumber(option)) return 'malformed';
+  const networkOption = integerWithin(option, 1, 2);
 
   // ens4f0 device synce1 eec_state EEC_LOCKED network_option 1 s2
   if (!isQuality) {
-    if (!pairs.has('eec_state')) return 'malformed';
+    const state = daemonState(words.at(-1));
+    // The interface, pairs, and the state.
+    if (state === undefined || words.length % 2 !== 0) return 'malformed';
     return { kind: 'synce-state', config, iface, device, networkOption, state };
   }
   // ens4f0 clock_quality PRTC device synce1 ext_ql 0x20 network_option 1 ql 0x2 s2
-  const ql = qualityByte(pairs.get('ql'));
-  const extQl = qualityByte(pairs.get('ext_ql'));
-  if (ql === undefined || (pairs.has('ext_ql') && extQl === undefined)) return 'malformed';
-  return { kind: 'synce-quality', config, iface, device, networkOption, ql, extQl };
+  // There may be no state yet, and the quality is known all the same.
+  const ql = valueOf(words, 'ql');
+  const extQl = valueOf(words, 'ext_ql');
+  const level = byteOf(ql);
+  if (level === undefined || (words.includes('ext_ql') && !HEXADECIMAL.test(extQl ?? ''))) return 'malformed';
+  return { kind: 'synce-quality', config, iface, device, networkOption, ql: level, extQl: byteOf(extQl) };
 }
 
-const qualityByte = (word: string | undefined): number | undefined =>
-  word !== undefined && QUALITY_BYTE.test(word) ? Number(word) : undefined;
+function byteOf(word: string | undefined): number | undefined {
+  if (word === undefined || !HEXADECIMAL.test(word)) return undefined;
+  const value = Number(word);
+  return value <= MAX_BYTE ? value : undefined;
+}

@@ -60,6 +60,13 @@ export class Clock {
 
 const BADNESS = { LOCKED: 0, HOLDOVER: 1, FREERUN: 2 } as const;
 
+/** The better of two states; one that is not known does not count. */
+export function better(a: ClockState | undefined, b: ClockState | undefined): ClockState | undefined {
+  if (a === undefined) return b;
+  if (b === undefined) return a;
+  return BADNESS[a] <= BADNESS[b] ? a : b;
+}
+
 /** The worse of two states; one that is not known does not count. */
 export function worse(a: ClockState | undefined, b: ClockState | undefined): ClockState | undefined {
   if (a === undefined) return b;

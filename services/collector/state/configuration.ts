@@ -1,7 +1,8 @@
-import type { ConfigFile, PortConfig } from '../parse/configFile.js';
-import type { ClockState, DpllSeen, GnssSeen, Process } from '../parse/observation.js';
+import { NO_OPTIONS, portsOf, type ConfigFile, type PortConfig } from '../parse/configFile.js';
+import type { Profile } from '../parse/nodeProfile.js';
+import type { ClockState, DpllSeen, GnssSeen, PortSeen, Process } from '../parse/observation.js';
 import type { GnssWord } from './change.js';
-import { CLOCK_REALTIME, Clock, type Instant } from './clock.js';
+import { Clock, type Instant } from './clock.js';
 import { SummaryWatch } from './summaryWatch.js';
 
 /** Interfaces whose lines are kept per configuration; a flood of invented names must not fill the memory. */
@@ -9,6 +10,8 @@ const MAX_INTERFACES = 64;
 
 export interface GnssRecord extends GnssSeen {
   word: GnssWord;
+  /** The last fix that the metric has a meaning for. */
+  listedFix: number | undefined;
   since: number;
   lastLine: Instant | undefined;
   stamp: number;
@@ -58,10 +61,17 @@ const ROLE_CODES: Record<string, number> = {
 const UNKNOWN_ROLE = 4;
 const LEFT_SLAVE_ROLE = 3;
 
+/** A configuration that is known from before the start only. */
+export const NO_FILE: ConfigFile = { profile: '', interfaces: [], serverOnly: false };
+
 /** One configuration of the daemon (ptp4l.<n>.config): its file, its ports and every clock that it speaks about. */
 export class Configuration {
   readonly name: string;
   file: ConfigFile;
+  /** That of the node profile whose name the file has; undefined where there is none. */
+  profile: Profile | undefined;
+  /** By number, from 1. */
+  ports: PortConfig[];
   readonly roles = new Map<number, PortRole>();
   /** How often a port line gave a port another role. */
   roleChanges = 0;
@@ -77,7 +87,6 @@ export class Configuration {
   readonly summaries = new SummaryWatch();
 
   ptp4l: Clock | undefined = undefined;
-  osClock: Clock | undefined = undefined;
   grandmaster: Clock | undefined = undefined;
   boundary: Clock | undefined = undefined;
   /** By real interface name, in the order in which they were first heard. */
@@ -88,41 +97,72 @@ export class Configuration {
   readonly synce = new Map<string, SynceRecord>();
   clockClass: ClockClassRecord | undefined = undefined;
 
-  constructor(name: string, file: ConfigFile) {
+  constructor(name: string, file: ConfigFile, profile: Profile | undefined) {
     this.name = name;
     this.file = file;
+    this.profile = profile;
+    this.ports = this.#findPorts();
   }
 
   /** Its lines count: the file names a profile and an interface. phc2sys and chronyd need no interface. */
   get isKnown(): boolean {
     if (this.file.profile === '') return false;
-    return this.file.ports.length > 0 || this.name.startsWith('phc2sys') || this.name.startsWith('chronyd');
+    return this.ports.length > 0 || this.name.startsWith('phc2sys') || this.name.startsWith('chronyd');
   }
 
-  /** The file was read again. A port keeps its role only with the same name and the same number. */
-  replaceFile(file: ConfigFile): void {
-    const before = this.file.ports;
+  /** A telecom boundary clock: what ptp4l and ts2phc say are figures only. */
+  get isBoundary(): boolean {
+    return this.boundary !== undefined || this.profile?.isBoundary === true;
+  }
+
+  /** Another line than those of ptp4l and ts2phc decides: T-GM-STATUS or T-BC-STATUS. */
+  get isJudged(): boolean {
+    return this.grandmaster !== undefined || this.isBoundary;
+  }
+
+  /** The file was read again. */
+  replaceFile(file: ConfigFile, profile: Profile | undefined): void {
     this.file = file;
     this.isOrphan = false;
-    const isSame =
-      before.length === file.ports.length && before.every(({ iface }, i) => iface === file.ports[i]?.iface);
+    this.setProfile(profile);
+  }
+
+  /** The node profile was read again, or another one is meant now. */
+  setProfile(profile: Profile | undefined): void {
+    this.profile = profile;
+    this.#replacePorts(this.#findPorts());
+  }
+
+  /** The options of ptp4l are no options of phc2sys, whose file names the same profile. */
+  #findPorts(): PortConfig[] {
+    return portsOf(this.file, (this.name.startsWith('ptp4l') && this.profile?.ptp4l) || NO_OPTIONS);
+  }
+
+  /** A port keeps its role only with the same name and the same number. */
+  #replacePorts(ports: PortConfig[]): void {
+    const before = this.ports;
+    this.ports = ports;
+    const isSame = before.length === ports.length && before.every(({ iface }, i) => iface === ports[i]?.iface);
     for (const [number, role] of this.roles) {
-      const port = file.ports[number - 1];
+      const port = ports[number - 1];
       if (port?.iface === role.port.iface) role.port = port;
       else this.roles.delete(number);
     }
     if (isSame) return;
     if (this.slavePort !== undefined && !this.roles.has(this.slavePort)) this.slavePort = undefined;
     this.heardOfSlave = this.slavePort !== undefined;
-    const present = new Set(file.ports.map(({ iface }) => iface));
+    const present = new Set(ports.map(({ iface }) => iface));
     const gone = before.filter(({ iface }) => !present.has(iface));
     for (const { iface } of gone) this.#forgetInterface(iface);
   }
 
   /** Notes what a port line says. Returns whether the port left SLAVE, or undefined for a port that there is not. */
-  hearPort(number: number, was: string, is: string): { leftSlave: boolean } | undefined {
-    const port = this.file.ports[number - 1];
-    if (port === undefined) return undefined;
+  hearPort({ port: printed, iface, was, is }: PortSeen): { leftSlave: boolean } | undefined {
+    // The name is better evidence than the number (decision s).
+    const port = iface === '' ? this.ports[printed - 1] : this.ports.find((one) => one.iface === iface);
+    // Port 0 is ptp4l's own socket.
+    if (port === undefined || printed === 0) return undefined;
+    const { number } = port;
     const wasSlave = was === 'SLAVE' || this.roles.get(number)?.role === 'SLAVE';
     const leftSlave = wasSlave && is !== 'SLAVE' && is !== 'PASSIVE';
     const code = is === 'UNCALIBRATED' && leftSlave ? LEFT_SLAVE_ROLE : (ROLE_CODES[is] ?? UNKNOWN_ROLE);
@@ -137,7 +177,7 @@ export class Configuration {
   /** A role from before the start; lines know better. */
   restoreRole(number: number, iface: string, role: string): void {
     if (this.roles.has(number)) return;
-    const port = this.file.ports[number - 1];
+    const port = this.ports[number - 1];
     if (port !== undefined && port.iface !== iface) return;
     this.roles.set(number, { port: port ?? { number, iface, maySlave: true }, role, code: undefined });
     if (role !== 'SLAVE' || this.heardOfSlave) return;
@@ -147,20 +187,20 @@ export class Configuration {
 
   /** The port for which an offset line of ptp4l counts (decision k). */
   slaveInterface(): string | undefined {
-    if (this.slavePort !== undefined) return this.file.ports[this.slavePort - 1]?.iface;
+    if (this.slavePort !== undefined) return this.ports[this.slavePort - 1]?.iface;
     if (this.heardOfSlave) return undefined;
-    return this.file.ports.find(({ maySlave }) => maySlave)?.iface;
+    return this.ports.find(({ maySlave }) => maySlave)?.iface;
   }
 
   /** The port known to be SLAVE. */
   knownSlaveInterface(): string | undefined {
-    return this.slavePort === undefined ? undefined : this.file.ports[this.slavePort - 1]?.iface;
+    return this.slavePort === undefined ? undefined : this.ports[this.slavePort - 1]?.iface;
   }
 
   /** The interface that stands for the whole configuration: of its clock, else its first port. */
   mainInterface(): string | undefined {
     const clock = this.grandmaster ?? this.boundary ?? this.ptp4l;
-    return clock?.iface ?? this.knownSlaveInterface() ?? this.file.ports[0]?.iface;
+    return clock?.iface ?? this.knownSlaveInterface() ?? this.ports[0]?.iface;
   }
 
   clockOf(process: 'ptp4l' | 'GM' | 'T-BC', iface: string): Clock {
@@ -168,10 +208,6 @@ export class Configuration {
     const clock = (this[slot] ??= new Clock(process, this.name, iface));
     clock.iface = iface;
     return clock;
-  }
-
-  osClockOf(process: 'phc2sys' | 'chronyd'): Clock {
-    return (this.osClock ??= new Clock(process, this.name, CLOCK_REALTIME));
   }
 
   /** undefined when too many interfaces are known already. */
@@ -192,13 +228,9 @@ export class Configuration {
   lockClocks(): Clock[] {
     const judge = this.grandmaster ?? this.boundary;
     if (judge) return [judge];
+    if (this.isJudged) return [];
     const clocks = [...this.ts2phc.values()];
     return this.ptp4l ? [this.ptp4l, ...clocks] : clocks;
-  }
-
-  /** Every clock behind sync-state. */
-  countingClocks(): Clock[] {
-    return this.osClock ? [...this.lockClocks(), this.osClock] : this.lockClocks();
   }
 
   #otherSlave(): number | undefined {

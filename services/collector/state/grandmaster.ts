@@ -12,11 +12,11 @@ import { moveByOffset, toClockChange, type Effect, type Step } from './ptp4lCloc
 
 /** Once a grandmaster speaks for the configuration, ts2phc lines are figures only. */
 export function hearTs2phcOffset(seen: OffsetSeen, step: Step): Effect {
-  const { config, profile } = step;
+  const { config } = step;
   const clock = config.ts2phcOf(seen.iface);
   if (clock === undefined) return 'ignored';
   config.offsetSource = 'ts2phc';
-  if (!config.grandmaster && !config.boundary && !profile?.isBoundary) return moveByOffset(clock, seen, step);
+  if (!config.isJudged) return moveByOffset(clock, seen, step);
   clock.state = undefined;
   moveByOffset(clock, seen, step);
   return undefined;
@@ -48,8 +48,8 @@ export function hearBoundary({ iface, offsetNs, state }: BoundarySeen, { config,
   clock.lastLine = at;
   clock.stateStamp = stamp;
   clock.readingsStamp = stamp;
-  clock.offsetNs = offsetNs;
-  clock.rememberedNs = offsetNs;
+  clock.offsetNs = offsetNs ?? clock.offsetNs;
+  clock.rememberedNs = offsetNs ?? clock.rememberedNs;
   if (clock.state === state) return undefined;
   clock.enter(state, at);
   return toClockChange(clock);
@@ -75,15 +75,18 @@ export function hearDpll(seen: DpllSeen, { config, stamp }: Step): Effect {
 /** An event when the state changes, or when the fix kind changes the published word (decision h). */
 export function hearGnss(seen: GnssSeen, { config, at, stamp }: Step): GnssChange | undefined | 'ignored' {
   if (!config.hasRoomFor(config.gnss, seen.iface)) return 'ignored';
-  const { iface, state, offsetNs, fix } = seen;
+  const { iface, state, fix } = seen;
   const record = config.gnss.get(iface);
   const word = gnssWord(seen);
+  const offsetNs = seen.offsetNs ?? record?.offsetNs;
+  const listedFix = isListed(fix) ? fix : record?.listedFix;
   if (record === undefined) {
-    config.gnss.set(iface, { ...seen, word, since: at.now, lastLine: at, stamp });
+    config.gnss.set(iface, { ...seen, listedFix, word, since: at.now, lastLine: at, stamp });
   } else {
     const isSame = record.state === state && record.word === word;
     record.offsetNs = offsetNs;
     record.fix = fix;
+    record.listedFix = listedFix;
     record.lastLine = at;
     record.stamp = stamp;
     if (isSame) return undefined;
@@ -93,6 +96,10 @@ export function hearGnss(seen: GnssSeen, { config, at, stamp }: Step): GnssChang
   }
   return { resource: 'gnssSyncStatus', config: config.name, iface, state, word, offsetNs, fix };
 }
+
+const MAX_FIX = 5;
+
+const isListed = (fix: number | undefined): boolean => fix !== undefined && fix >= 0 && fix <= MAX_FIX;
 
 function gnssWord({ state, fix }: GnssSeen): GnssWord {
   if (state === 'LOCKED') return 'SYNCHRONIZED';

@@ -1,9 +1,9 @@
 import type { Limits } from '../parse/nodeProfile.js';
 import type { ClockState, Nanoseconds, OffsetSeen } from '../parse/observation.js';
 
-/** Between the thresholds, both excluded. */
-export const isInRange = (offsetNs: Nanoseconds, { minOffsetNs, maxOffsetNs }: Limits): boolean =>
-  offsetNs > minOffsetNs && offsetNs < maxOffsetNs;
+/** Between the thresholds, both excluded; an offset that nobody knows is not. */
+export const isInRange = (offsetNs: Nanoseconds | undefined, { minOffsetNs, maxOffsetNs }: Limits): boolean =>
+  offsetNs !== undefined && offsetNs > minOffsetNs && offsetNs < maxOffsetNs;
 
 /**
  * The state of a ptp4l or ts2phc clock after an offset line (decisions b and f, rows "Holdover" and "HOLDOVER by line").
@@ -11,12 +11,12 @@ export const isInRange = (offsetNs: Nanoseconds, { minOffsetNs, maxOffsetNs }: L
  */
 export function judgeOffset(
   state: ClockState | undefined,
-  { servo, saysHoldover, delayNs }: OffsetSeen,
+  { servo, saysHoldover, lacksDelay }: OffsetSeen,
   inRange: boolean,
 ): ClockState | undefined {
   if (saysHoldover) return 'HOLDOVER';
   if (servo === 'FREERUN') return 'FREERUN';
-  if (delayNs === undefined) {
+  if (lacksDelay) {
     if (state !== 'LOCKED') return state;
     return inRange ? 'HOLDOVER' : 'FREERUN';
   }
@@ -30,14 +30,17 @@ export function judgeOffset(
  */
 export function judgeOsClock(
   state: ClockState | undefined,
-  { servo, delayNs }: OffsetSeen,
+  { servo, lacksDelay }: OffsetSeen,
   inRange: boolean,
 ): ClockState | undefined {
   if (servo === 'FREERUN' || !inRange) return 'FREERUN';
-  if (delayNs !== undefined) return 'LOCKED';
+  if (!lacksDelay) return 'LOCKED';
   return state === 'LOCKED' || state === 'HOLDOVER' ? 'HOLDOVER' : undefined;
 }
 
 /** Row "Last known offset": an s2 line out of range does not replace it while the clock is FREERUN or in HOLDOVER. */
-export const isRemembered = (before: ClockState | undefined, { servo }: OffsetSeen, inRange: boolean): boolean =>
-  servo === 'FREERUN' || inRange || before === undefined || before === 'LOCKED';
+export const isRemembered = (
+  before: ClockState | undefined,
+  { servo, offsetNs }: OffsetSeen,
+  inRange: boolean,
+): boolean => offsetNs !== undefined && (servo === 'FREERUN' || inRange || before === undefined || before === 'LOCKED');

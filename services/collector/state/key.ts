@@ -5,7 +5,8 @@ import type { ClockView, Resource } from './view.js';
 
 /**
  * Which clock of a resource: what stays the same over all its changes. A ptp4l, GM or T-BC clock belongs to its
- * configuration and may move from port to port; the others are one per interface.
+ * configuration and may move from port to port; CLOCK_REALTIME is one, whoever steers it (decision m); the others are one
+ * per interface.
  */
 export function clockKey(
   resource: Resource,
@@ -14,10 +15,10 @@ export function clockKey(
   switch (resource) {
     case 'syncState':
       return resource;
+    case 'osClockSyncState':
+      return `${resource} ${CLOCK_REALTIME}`;
     case 'clockClass':
       return `${resource} ${config}`;
-    case 'osClockSyncState':
-      return `${resource} ${config} ${CLOCK_REALTIME}`;
     case 'lockState':
       return `${resource} ${config} ${process} ${process === 'ts2phc' ? iface : ''}`;
     case 'gnssSyncStatus':

@@ -14,7 +14,7 @@ import type { Change, ClockChange } from './change.js';
 import type { Clock, Instant } from './clock.js';
 import { Configuration } from './configuration.js';
 import { hearBoundary, hearDpll, hearGnss, hearGrandmaster, hearTs2phcOffset } from './grandmaster.js';
-import { hearChrony, hearPhc2sysOffset, hearPhc2sysSummary } from './osClock.js';
+import { hearChrony, hearPhc2sysOffset, hearPhc2sysSummary, OsClock } from './osClock.js';
 import { worstOf } from './overall.js';
 import { hearPort, hearPtp4lOffset, hearPtp4lSummary, toClockChange, type Step } from './ptp4lClock.js';
 import { hearSynceQuality, hearSynceState } from './synce.js';
@@ -32,7 +32,7 @@ export interface Heard {
 
 export interface ProcessRecord {
   process: Process;
-  /** As written, ts2phc.<n>.config included. */
+  /** As the tag of its lines has it, ts2phc.<n>.config included. */
   writtenConfig: string;
   config: string;
   isUp: boolean;
@@ -46,9 +46,13 @@ const UNKNOWN_CONFIG: Heard = { outcome: 'unknown_config', changes: [] };
 /** Processes are kept for configurations without a file too; so many at most. */
 const MAX_PROCESSES = 256;
 
+const OWN_FILE_OF_PHC2SYS = 'phc2sys.';
+
 /** Everything known about the clocks of this node. Lines, deadlines and files go in, changes come out. */
 export class NodeClocks {
   readonly configs = new Map<string, Configuration>();
+  readonly os = new OsClock();
+  /** By process and number of the configuration: a profile has one of each, by whichever name it is spoken of. */
   readonly processes = new Map<string, ProcessRecord>();
   /** By name, as the node profile has them. */
   profiles: ReadonlyMap<string, Profile> = new Map();
@@ -71,7 +75,8 @@ export class NodeClocks {
       return USED;
     }
     if (seen.kind === 'process-status') return this.#hearProcess(seen, at);
-    const config = this.configs.get(seen.config);
+    const own = this.configs.get(seen.config);
+    const config = own?.name.startsWith(OWN_FILE_OF_PHC2SYS) ? this.#configOf(own.name) : own;
     if (config === undefined || !config.isKnown) return UNKNOWN_CONFIG;
     if (seen.kind === 'offset') config.summaries.hearOffset(seen.process);
     const effect = this.#hear(seen, this.#step(config, at));
@@ -96,9 +101,10 @@ export class NodeClocks {
   /** Ends every holdover whose time is over (decision f), and the wait for files that did not come back. */
   timePassed(at: Instant): Change[] {
     const changes = this.#endOrphans(at);
-    for (const { ptp4l } of this.configs.values()) {
+    for (const { ptp4l, isJudged } of this.configs.values()) {
       if (ptp4l?.holdoverEndsMs === undefined || ptp4l.holdoverEndsMs > at.monotonic) continue;
-      changes.push(...this.#withOverall([this.#freeRun(ptp4l, 'lockState', at)], at));
+      const change = this.#freeRun(ptp4l, at);
+      if (!isJudged) changes.push(...this.#withOverall([change], at));
     }
     return changes;
   }
@@ -107,12 +113,14 @@ export class NodeClocks {
     this.profiles = new Map(profiles.map((profile) => [profile.name, profile]));
     const members = new Set(profiles.flatMap(({ haProfiles }) => haProfiles));
     for (const name of this.haProfiles.keys()) if (!members.has(name)) this.haProfiles.delete(name);
+    for (const config of this.configs.values()) config.setProfile(this.profiles.get(config.file.profile));
   }
 
   setConfigFile(name: string, file: ConfigFile): void {
     const config = this.configs.get(name);
-    if (config) config.replaceFile(file);
-    else this.configs.set(name, new Configuration(name, file));
+    const profile = this.profiles.get(file.profile);
+    if (config) config.replaceFile(file, profile);
+    else this.configs.set(name, new Configuration(name, file, profile));
   }
 
   /**
@@ -123,13 +131,10 @@ export class NodeClocks {
     const config = this.configs.get(name);
     if (config === undefined) return [];
     const changes: Change[] = [];
-    const { osClock } = config;
     const leaving = config.lockClocks().filter(({ state }) => state !== undefined && state !== 'FREERUN');
-    const osLeaves = osClock?.state !== undefined && osClock.state !== 'FREERUN' && !this.#hasOtherOsClock(config);
-    for (const clock of config.countingClocks()) if (clock.state !== undefined) clock.enter('FREERUN', at);
-    if (osClock && osLeaves) {
-      changes.push(...this.#withOverall([toClockChange(osClock, 'osClockSyncState')], at));
-    }
+    for (const clock of config.lockClocks()) if (clock.state !== undefined) clock.enter('FREERUN', at);
+    const osChange = this.os.leave(name, at);
+    if (osChange) changes.push(...this.#withOverall([osChange], at));
     for (const { iface, state, offsetNs } of config.gnss.values()) {
       if (state === 'FREERUN') continue;
       const word = 'FREERUN';
@@ -137,13 +142,14 @@ export class NodeClocks {
     }
     for (const clock of leaving) changes.push(...this.#withOverall([toClockChange(clock)], at));
     this.configs.delete(name);
+    this.os.forget(name);
     for (const member of this.profiles.get(config.file.profile)?.haProfiles ?? []) this.haProfiles.delete(member);
     for (const [key, process] of this.processes) if (process.config === name) this.processes.delete(key);
     return this.#withOverall(changes, at);
   }
 
   limitsOf(config: Configuration): Limits {
-    const profile = this.profiles.get(config.file.profile) ?? this.profiles.values().next().value;
+    const profile = config.profile ?? this.profiles.values().next().value;
     return profile?.limits ?? DEFAULT_LIMITS;
   }
 
@@ -161,7 +167,31 @@ export class NodeClocks {
 
   /** Every clock behind sync-state. */
   countingClocks(): Clock[] {
-    return [...this.configs.values()].flatMap((config) => config.countingClocks());
+    const clocks = [...this.configs.values()].flatMap((config) => config.lockClocks());
+    return this.os.shown ? [...clocks, this.os.shown] : clocks;
+  }
+
+  /**
+   * Processes that were reported down before it was known from before the start what their clocks were: those run free too.
+   */
+  repeatDowns(at: Instant): Change[] {
+    return [...this.processes.values()].flatMap(({ process, config: name, isUp }) => {
+      const config = this.#configOf(name);
+      return isUp || !config?.isKnown ? [] : this.#processDown(process, this.#step(config, at), isUnheard);
+    });
+  }
+
+  /**
+   * The configuration that a line is about. phc2sys has a file of its own, phc2sys.0.config, by which the daemon's replay
+   * names it, while its lines have the tag ptp4l.0.config of the same profile (decision r); in a high-availability profile
+   * the own name is the tag.
+   */
+  #configOf(name: string): Configuration | undefined {
+    const own = this.configs.get(name);
+    if (!name.startsWith(OWN_FILE_OF_PHC2SYS) || (own?.profile && own.profile.haProfiles.length > 0)) return own;
+    const tagged = this.configs.get(`ptp4l.${name.slice(OWN_FILE_OF_PHC2SYS.length)}`);
+    if (!tagged?.isKnown) return own;
+    return own === undefined || own.file.profile === tagged.file.profile ? tagged : own;
   }
 
   #endOrphans(at: Instant): Change[] {
@@ -172,8 +202,10 @@ export class NodeClocks {
   }
 
   #step(config: Configuration, at: Instant): Step {
-    const profile = this.profiles.get(config.file.profile);
-    return { config, limits: profile?.limits ?? this.limitsOf(config), profile, at, stamp: ++this.#stamp };
+    const { configs, os } = this;
+    const { profile } = config;
+    const limits = profile?.limits ?? this.limitsOf(config);
+    return { config, configs, os, limits, profile, at, stamp: ++this.#stamp };
   }
 
   #hear(
@@ -220,48 +252,78 @@ export class NodeClocks {
 
   /** PTP_PROCESS_STATUS counts for the metric even where the configuration is not known; then it has no event. */
   #hearProcess(seen: ProcessStatusSeen, at: Instant): Heard {
-    const key = `${seen.process} ${seen.writtenConfig}`;
+    const { process, isUp } = seen;
+    const config = this.#configOf(seen.config);
+    const key = `${process} ${numberOf(seen.config)}`;
     const before = this.processes.get(key);
     if (before === undefined && this.processes.size >= MAX_PROCESSES) return IGNORED;
-    const { process, writtenConfig, isUp } = seen;
     const isStart = isUp && !(this.isReplaying && before?.isUp === true);
-    const restarts = (before?.restarts ?? 0) + (isStart ? 1 : 0);
-    this.processes.set(key, { process, writtenConfig, config: seen.config, isUp, restarts });
-    const config = this.configs.get(seen.config);
+    this.processes.set(key, {
+      process,
+      writtenConfig: isOwnFile(seen) ? (config?.name ?? before?.writtenConfig ?? seen.config) : seen.writtenConfig,
+      config: config?.name ?? seen.config,
+      isUp,
+      restarts: (before?.restarts ?? 0) + (isStart ? 1 : 0),
+    });
     if (isUp || config === undefined || !config.isKnown) return USED;
     return { outcome: 'used', changes: this.#processDown(process, this.#step(config, at)) };
   }
 
-  /** Decision e: which clocks run free when a process ends. */
-  #processDown(process: Process, { config, profile, at, stamp }: Step): Change[] {
+  /**
+   * Which clocks run free when a process ends (decisions e, m and r): those that it steers, and no others.
+   * @param isMeant leaves out the clocks that it says no of
+   */
+  #processDown(process: Process, step: Step, isMeant: (clock: Clock) => boolean = () => true): Change[] {
+    const { config, at, stamp } = step;
     const changes: Change[] = [];
-    const publish = (clock: Clock | undefined, resource: ClockChange['resource']): void => {
-      if (clock?.state === undefined || clock.state === 'FREERUN') return;
-      clock.stateStamp = stamp;
-      changes.push(...this.#withOverall([this.#freeRun(clock, resource, at)], at));
+    const publish = (clock: Clock | undefined): void => {
+      if (clock?.state === undefined || clock.state === 'FREERUN' || !isMeant(clock)) return;
+      changes.push(...this.#withOverall([this.#freeRun(clock, at)], at));
     };
-    if (process === 'ts2phc') {
-      const isJudged = config.grandmaster !== undefined || config.boundary !== undefined;
-      for (const clock of config.ts2phc.values()) {
-        if (!isJudged) publish(clock, 'lockState');
-        else if (clock.state !== undefined) clock.enter('FREERUN', at);
-        clock.stateStamp = stamp;
-      }
-      return changes;
+    switch (process) {
+      case 'ts2phc':
+        for (const clock of config.ts2phc.values()) {
+          if (!config.isJudged) publish(clock);
+          else if (clock.state !== undefined && isMeant(clock)) clock.enter('FREERUN', at);
+          clock.stateStamp = stamp;
+        }
+        return changes;
+      case 'ptp4l':
+        if (!config.isJudged) publish(config.ptp4l);
+        else if (config.ptp4l && isMeant(config.ptp4l)) config.ptp4l.enter('FREERUN', at);
+        publish(config.boundary);
+        changes.push(...this.#osClockDown(process, step, isMeant));
+        return changes;
+      case 'phc2sys':
+      case 'chronyd':
+        changes.push(...this.#osClockDown(process, step, isMeant));
+        return changes;
+      default:
+        return changes;
     }
-    if (process === 'ptp4l') {
-      if (config.boundary) config.ptp4l?.enter('FREERUN', at);
-      else publish(config.ptp4l, 'lockState');
-      publish(config.boundary, 'lockState');
-    }
-    if (profile?.runsPhc2sys === true && !profile.runsChronyd) publish(config.osClock, 'osClockSyncState');
-    return changes;
   }
 
-  #freeRun(clock: Clock, resource: ClockChange['resource'], at: Instant): ClockChange {
+  /** The OS clock follows ptp4l through phc2sys, and nothing of the kind where the profile has chronyd as well. */
+  #osClockDown(
+    process: 'ptp4l' | 'phc2sys' | 'chronyd',
+    { config, profile, at }: Step,
+    isMeant: (clock: Clock) => boolean,
+  ): Change[] {
+    const { name } = config;
+    if (this.os.shown && !isMeant(this.os.shown)) return [];
+    let change: ClockChange | undefined;
+    if (process === 'chronyd') change = this.os.down(process, name, false, at);
+    else if (process === 'phc2sys') {
+      const isAwaited = profile !== undefined && (profile.runsChronyd || !profile.runsPhc2sys);
+      change = this.os.down(process, name, isAwaited, at);
+    } else if (profile?.runsPhc2sys === true && !profile.runsChronyd) change = this.os.freeRun('phc2sys', name, at);
+    return change ? this.#withOverall([change], at) : [];
+  }
+
+  #freeRun(clock: Clock, at: Instant): ClockChange {
     clock.enter('FREERUN', at);
     clock.stateStamp = ++this.#stamp;
-    return toClockChange(clock, resource);
+    return toClockChange(clock);
   }
 
   /** Puts the overall state behind the changes that altered it. */
@@ -273,15 +335,16 @@ export class NodeClocks {
     changes.push({ resource: 'syncState', state });
     return changes;
   }
-
-  /** phc2sys of another configuration still reports CLOCK_REALTIME with data (decision j). */
-  #hasOtherOsClock(config: Configuration): boolean {
-    for (const other of this.configs.values()) {
-      if (other !== config && other.osClock?.state !== undefined) return true;
-    }
-    return false;
-  }
 }
+
+/** Known from before the start, and not confirmed by a line since. */
+const isUnheard = ({ lastLine }: Clock): boolean => lastLine === undefined;
+
+/** 0 of ptp4l.0.config. */
+const numberOf = (config: string): string => config.split('.')[1] ?? '';
+
+const isOwnFile = ({ process, writtenConfig }: ProcessStatusSeen): boolean =>
+  process === 'phc2sys' && writtenConfig.startsWith(OWN_FILE_OF_PHC2SYS);
 
 function hearOffset(seen: OffsetSeen, step: Step): ClockChange | undefined | 'ignored' {
   switch (seen.process) {

@@ -47,7 +47,7 @@ export function reconcile(
     node.overallSince = heardAt.now;
     news.push({ change: { resource: 'syncState', state: worst }, at: heardAt });
   }
-  return news;
+  return [...news, ...node.repeatDowns(at).map((change) => ({ change, at }))];
 }
 
 function countsIn(resource: string, clock: { config: string; process?: string }): Known['counts'] {

@@ -1,7 +1,7 @@
 import type { ClockState } from '../parse/observation.js';
 import type { GnssWord } from './change.js';
 import { Clock, type Instant } from './clock.js';
-import { Configuration } from './configuration.js';
+import { Configuration, NO_FILE } from './configuration.js';
 import type { NodeClocks } from './nodeClocks.js';
 import { NO_EXTENDED_QL, recordOf } from './synce.js';
 import type { ClockView, Resource } from './view.js';
@@ -22,7 +22,7 @@ export function restore(node: NodeClocks, saved: SavedNode, at: Instant): void {
   const configOf = (name: string): Configuration => {
     let config = node.configs.get(name);
     if (config === undefined) {
-      config = new Configuration(name, { profile: '', ports: [] });
+      config = new Configuration(name, NO_FILE, undefined);
       config.isOrphan = true;
       node.configs.set(name, config);
     }
@@ -30,12 +30,17 @@ export function restore(node: NodeClocks, saved: SavedNode, at: Instant): void {
   };
   for (const { config, number, iface, role } of saved.ports) configOf(config).restoreRole(number, iface, role);
   const newestSource = new Map<string, number>();
-  for (const { resource, clock, lastLineMs } of saved.clocks) {
+  // Of what older collectors wrote as several OS clocks the one counts that was heard last.
+  for (const { resource, clock, lastLineMs } of saved.clocks.toSorted((a, b) => b.lastLineMs - a.lastLineMs)) {
     const config = configOf(clock.config);
     // A HOLDOVER whose end was not written down any more gets a full one: late is better than invented.
     const ends = saved.isSameBoot ? clock.holdoverEndsMs : at.monotonic;
-    restoreClock(config, resource, clock, ends ?? at.monotonic + node.limitsOf(config).holdoverMs);
     const { process } = clock;
+    if (resource === 'osClockSyncState') {
+      node.os.restore(process === 'chronyd' ? process : 'phc2sys', clock.config, (empty) => fill(empty, clock));
+      continue;
+    }
+    restoreClock(config, resource, clock, ends ?? at.monotonic + node.limitsOf(config).holdoverMs);
     if (resource !== 'lockState' || (process !== 'ptp4l' && process !== 'ts2phc')) continue;
     if (lastLineMs < (newestSource.get(clock.config) ?? 0)) continue;
     newestSource.set(clock.config, lastLineMs);
@@ -48,8 +53,6 @@ function restoreClock(config: Configuration, resource: Resource, view: ClockView
   switch (resource) {
     case 'lockState':
       return fill(slotOf(config, view), view, holdoverEndsMs);
-    case 'osClockSyncState':
-      return fill(config.osClockOf(view.process === 'chronyd' ? 'chronyd' : 'phc2sys'), view, holdoverEndsMs);
     case 'clockClass':
       config.clockClass ??= { process: view.process, clockClass: Number(view.word), since, lastLine: undefined };
       return;
@@ -59,8 +62,9 @@ function restoreClock(config: Configuration, resource: Resource, view: ClockView
         kind: 'gnss',
         config: config.name,
         iface,
-        fix: view.fix ?? 0,
-        offsetNs: view.offsetNs ?? 0,
+        fix: view.fix,
+        listedFix: undefined,
+        offsetNs: view.offsetNs,
         state: view.lock ?? 'FREERUN',
         word: view.word as GnssWord,
         since,
@@ -85,6 +89,7 @@ function restoreClock(config: Configuration, resource: Resource, view: ClockView
       record.qualitySince = since;
       return;
     }
+    case 'osClockSyncState':
     case 'syncState':
       return;
   }
@@ -105,7 +110,7 @@ function slotOf(config: Configuration, { process, iface }: ClockView): Clock | u
   }
 }
 
-function fill(clock: Clock | undefined, view: ClockView, holdoverEndsMs: number): void {
+function fill(clock: Clock | undefined, view: ClockView, holdoverEndsMs?: number): void {
   if (clock === undefined || clock.state !== undefined) return;
   clock.state = view.word as ClockState;
   clock.since = view.since;

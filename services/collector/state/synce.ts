@@ -13,7 +13,7 @@ export function hearSynceState(
 ): SynceStateChange | undefined | 'ignored' {
   const record = recordOf(config, iface, device);
   if (record === undefined) return 'ignored';
-  record.networkOption = networkOption;
+  record.networkOption = networkOption ?? record.networkOption;
   record.lastLine = at;
   if (record.state === state) return undefined;
   record.state = state;
@@ -27,7 +27,7 @@ export function hearSynceQuality(
 ): SynceQualityChange | undefined | 'ignored' {
   const record = recordOf(config, iface, device);
   if (record === undefined) return 'ignored';
-  record.networkOption = networkOption;
+  record.networkOption = networkOption ?? record.networkOption;
   record.lastQualityLine = at;
   if (record.ql === ql && record.extQl === extQl) return undefined;
   record.ql = ql;

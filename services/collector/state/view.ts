@@ -37,7 +37,7 @@ export function clocksOf(node: NodeClocks, resource: Resource): ClockView[] {
     case 'lockState':
       return configs.flatMap((config) => config.lockClocks().flatMap((clock) => viewOf(clock, config)));
     case 'osClockSyncState':
-      return configs.flatMap(({ osClock }) => (osClock ? viewOf(osClock) : []));
+      return node.os.shown ? viewOf(node.os.shown) : [];
     case 'syncState':
       return node.countingClocks().flatMap((clock) => viewOf(clock));
     case 'clockClass':

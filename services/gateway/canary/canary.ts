@@ -79,7 +79,7 @@ async function deliverCanaries(parts: CanaryParts, { life, clock, log }: Deps): 
   const place = await findEnd();
   if (place === undefined) return;
 
-  const sink = await openSink();
+  const sink = await openSink(log);
   if (stopping.signal.aborted) return sink.close();
   life.onStop('canary sink', () => sink.close());
   // The operator's policy is about endpoints that somebody else names; this one is ours.

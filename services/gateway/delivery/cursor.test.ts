@@ -1,5 +1,6 @@
 import {
   fitted,
+  isInside,
   MAX_OPEN_LANES,
   resumeAt,
   subscriptionCursor,
@@ -53,6 +54,21 @@ describe('resumeAt', () => {
   it('starts at the beginning of a stream that is not the one the positions belong to', () => {
     expect(resumeAt(cursor({ s1: [60, { a: 50 }] }), record(10), 'another')).toEqual([0, {}]);
     expect(resumeAt(cursor({}), record(3, 'another'), 'another')).toEqual([3, {}]);
+  });
+});
+
+describe('isInside', () => {
+  const log = { created: STREAM, firstSeq: 1, lastSeq: 100 };
+  const SUBJECT = 'ptp.events.n1.sync.ptp-status.lock-state';
+  it.each([
+    ['what the gateway saves', cursor({ s1: [100, { [SUBJECT]: 90 }] }), true],
+    ['a position of another log', { ...cursor({}, 1_000), stream: 'another' }, true],
+    ['a tail beyond the end', cursor({}, 101), false],
+    ['a subscription beyond the end', cursor({ s1: [101, {}] }), false],
+    ['a lane beyond the end', cursor({ s1: [100, { [SUBJECT]: 101 }] }), false],
+    ['a lane of no subject', cursor({ s1: [100, { 'a b': 90 }] }), false],
+  ])('%s', (_, saved, is) => {
+    expect(isInside(saved, log)).toBe(is);
   });
 });
 

@@ -1,26 +1,7 @@
-/**
- * How far a scope's subscriptions have been served. "The highest sequence up to which everything is settled" alone
- * would repeat hours of events when one consumer is down, so the lanes that are behind are named one by one.
- */
-export interface Cursor {
-  /** Of the process that wrote it. */
-  epoch: string;
-  /** Counts the values of one epoch. */
-  n: number;
-  /** `created` of the stream that the positions belong to. */
-  stream: string;
-  /** A subscription that `subs` does not name is settled up to here. */
-  tail: number;
-  /**
-   * Subscription id → settled up to `hi`, but for the open lanes: subject → first sequence that may be unsettled; and
-   * true when current states are still due.
-   */
-  subs: Record<string, SubscriptionCursor>;
-  /** Current states are owed to subscriptions that `subs` had no room to name. */
-  owed?: true;
-}
+import type { Cursor, SubscriptionCursor } from '../../shared/messages.js';
+import { isEventSubject } from '../../shared/subjects.js';
 
-export type SubscriptionCursor = [hi: number, open: Record<string, number>, areStatesDue?: boolean];
+export type { Cursor, SubscriptionCursor };
 
 /**
  * Open lanes that are named for one subscription; with more, `hi` falls back and some events are repeated after a
@@ -85,6 +66,25 @@ function coarser([hi, open, areStatesDue]: SubscriptionCursor): SubscriptionCurs
 /** About what it takes in JSON. */
 const sizeOf = (id: string, [, open]: SubscriptionCursor): number =>
   Object.keys(open).reduce((sum, subject) => sum + subject.length + 14, id.length + 24);
+
+/** Where a log begins and ends. */
+export interface LogEnds {
+  created: string;
+  firstSeq: number;
+  lastSeq: number;
+}
+
+/** A cursor means something only inside its log: all it says was read there. One of another log is dealt with by `resumeAt`. */
+export function isInside({ stream, tail, subs }: Cursor, { created, lastSeq }: LogEnds): boolean {
+  if (stream !== created) return true;
+  return (
+    tail <= lastSeq &&
+    Object.values(subs).every(
+      ([hi, open]) =>
+        hi <= lastSeq && Object.entries(open).every(([subject, first]) => first <= lastSeq && isEventSubject(subject)),
+    )
+  );
+}
 
 /**
  * Where a subscription goes on. One made after the cursor was written starts at its record's own position; positions

@@ -1,6 +1,7 @@
 import { JetStreamApiError } from '@nats-io/jetstream';
 import type { KV, KvEntry } from '@nats-io/kv';
 import { pino } from 'pino';
+import { eventually } from '../../../test/support/eventually.js';
 import { FakeClock } from '../../../test/support/fakeClock.js';
 import type { Cursor } from './cursor.js';
 import { CursorKeeper, CursorTaken } from './cursorKeeper.js';
@@ -10,8 +11,10 @@ class Bucket {
   stored: Cursor | undefined;
   revision = 0;
   losesAnswer = false;
+  reads = 0;
 
   async get(): Promise<KvEntry | null> {
+    this.reads += 1;
     const { stored, revision } = this;
     return stored === undefined ? null : ({ revision, operation: 'PUT', json: () => stored } as unknown as KvEntry);
   }
@@ -27,16 +30,23 @@ class Bucket {
   }
 }
 
-function keeperOf(bucket: Bucket, epoch: string, tail: () => number): CursorKeeper {
+const keeperOf = (bucket: Bucket, epoch: string, tail: () => number): CursorKeeper => timedKeeper(bucket, epoch, tail);
+
+function timedKeeper(
+  bucket: Bucket,
+  epoch: string,
+  tail: () => number,
+  { clock = new FakeClock(), onTaken = () => {} }: { clock?: FakeClock; onTaken?: (err: CursorTaken) => void } = {},
+): CursorKeeper {
   return new CursorKeeper({
     bucket: bucket as unknown as KV,
     key: 'cluster.0',
     epoch,
-    clock: new FakeClock(),
+    clock,
     log: pino({ level: 'silent' }),
     positions: () => ({ stream: 's', tail: tail(), subs: {} }),
     onSaved: () => {},
-    onTaken: () => {},
+    onTaken,
   });
 }
 
@@ -69,5 +79,37 @@ describe('the keeper of the cursor', () => {
     await other.stop();
 
     expect(bucket.stored).toMatchObject({ epoch: 'other', tail: 5 });
+  });
+
+  it('notices another gateway while nothing happens, and leaves the cursor to it', async () => {
+    const bucket = new Bucket();
+    const clock = new FakeClock();
+    const taken: CursorTaken[] = [];
+    const keeper = timedKeeper(bucket, 'mine', () => 1, { clock, onTaken: (err) => void taken.push(err) });
+    await keeper.start();
+    const other = keeperOf(bucket, 'other', () => 5);
+    await other.load();
+    await other.start();
+
+    clock.advance({ seconds: 2 });
+    await eventually(() => taken.length > 0);
+    expect(taken[0]?.message).toBe('another gateway serves cluster.0: only one may at a time');
+    await keeper.stop();
+    expect(bucket.stored).toMatchObject({ epoch: 'other', tail: 5 });
+    await other.stop();
+  });
+
+  it('only looks while nothing happens and nobody else has written', async () => {
+    const bucket = new Bucket();
+    const clock = new FakeClock();
+    const keeper = timedKeeper(bucket, 'mine', () => 1, { clock });
+    await keeper.start();
+    const before = bucket.reads;
+    clock.advance({ seconds: 2 });
+    await eventually(() => bucket.reads > before);
+    clock.advance({ seconds: 2 });
+    await eventually(() => bucket.reads > before + 1);
+    expect(bucket.revision).toBe(1);
+    await keeper.stop();
   });
 });

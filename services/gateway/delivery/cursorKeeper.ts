@@ -1,13 +1,18 @@
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import type { Clock } from '../../shared/clock.js';
+import { Doublings } from '../../shared/doublings.js';
 import type { Logger } from '../../shared/log.js';
+import { BadMessage, checkMessage } from '../../shared/messageChecks.js';
+import { isErased } from '../bucket.js';
 import type { Cursor } from './cursor.js';
 
 /** A kill costs at most the events settled in this time: they are repeated. */
 const SAVE_MS = 250;
 /** How often the tail's position is saved while nothing is settled. */
 const IDLE_SAVE_MS = 5_000;
+/** How often the stored cursor is looked at while there is nothing to save: another gateway may have taken it. */
+const LOOK_MS = 2_000;
 
 /** A put that takes longer is looked up: a gateway that stops has no time to lose. */
 const PUT_MS = 1_000;
@@ -27,11 +32,13 @@ interface KeeperDeps {
   positions: () => Omit<Cursor, 'epoch' | 'n'>;
   onSaved: () => void;
   onTaken: (err: CursorTaken) => void;
+  onUnreadable?: (reason: string) => void;
 }
 
 /**
  * Saves the cursor by compare-and-set: soon after something was settled, now and then otherwise. Whoever writes last
- * has read what was there, so two gateways of one scope notice each other instead of overwriting.
+ * has read what was there, so two gateways of one scope notice each other instead of overwriting, also while nothing
+ * happens.
  */
 export class CursorKeeper {
   readonly #deps: KeeperDeps;
@@ -39,19 +46,30 @@ export class CursorKeeper {
   #revision = 0;
   #lastTail = -1;
   #isDirty = false;
+  readonly #failures: Doublings;
   #saving: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lastSaveMs = 0;
+  #lastLookMs = 0;
+  #isTaken = false;
 
   constructor(deps: KeeperDeps) {
     this.#deps = deps;
+    this.#failures = new Doublings(deps.clock);
   }
 
-  /** Reads what the last owner left. */
+  /** Reads what the last owner left; what cannot be read is nothing, and will be overwritten. */
   async load(): Promise<Cursor | undefined> {
     const entry = await this.#deps.bucket.get(this.#deps.key);
     this.#revision = entry?.revision ?? 0;
-    return entry === null || entry.operation !== 'PUT' ? undefined : entry.json<Cursor>();
+    if (entry === null || isErased(entry)) return undefined;
+    try {
+      return checkMessage('Cursor', entry.json<unknown>());
+    } catch (err) {
+      if (!(err instanceof BadMessage || err instanceof SyntaxError)) throw err;
+      this.#deps.onUnreadable?.(err.message);
+      return undefined;
+    }
   }
 
   /** Claims the cursor by writing it, and goes on saving. Throws CursorTaken. */
@@ -70,11 +88,11 @@ export class CursorKeeper {
     this.#isDirty = true;
   }
 
-  /** The last save; afterwards nothing is written any more. */
+  /** The last save, unless the cursor is somebody else's; afterwards nothing is written any more. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#saving?.catch(() => {});
-    await this.save();
+    if (!this.#isTaken) await this.save();
   }
 
   /** Throws CursorTaken when somebody else wrote, and whatever the broker says while it is away. */
@@ -95,6 +113,7 @@ export class CursorKeeper {
     }
     this.#lastTail = positions.tail;
     this.#lastSaveMs = this.#deps.clock.monotonic();
+    this.#failures.reset();
     this.#deps.onSaved();
   }
 
@@ -109,13 +128,35 @@ export class CursorKeeper {
 
   #tick(): void {
     if (this.#saving !== undefined) return;
-    const isIdleSaveDue = this.#deps.clock.monotonic() - this.#lastSaveMs >= IDLE_SAVE_MS;
-    if (!this.#isDirty && !(isIdleSaveDue && this.#deps.positions().tail !== this.#lastTail)) return;
-    this.#saving = this.save()
-      .catch((err: unknown) => {
-        if (err instanceof CursorTaken) this.#deps.onTaken(err);
-        else this.#deps.log.warn({ err }, 'cursor not saved, trying again');
+    const work = this.#isSaveDue() ? this.save() : this.#isLookDue() ? this.#look() : undefined;
+    this.#saving = work
+      ?.catch((err: unknown) => {
+        if (!(err instanceof CursorTaken)) {
+          this.#failures.tell((times) => this.#deps.log.warn({ err, times }, 'cursor not saved, trying again'));
+          return;
+        }
+        this.#isTaken = true;
+        clearInterval(this.#timer);
+        this.#deps.onTaken(err);
       })
       .finally(() => (this.#saving = undefined));
+  }
+
+  #isSaveDue(): boolean {
+    if (this.#isDirty) return true;
+    const isIdleSaveDue = this.#deps.clock.monotonic() - this.#lastSaveMs >= IDLE_SAVE_MS;
+    return isIdleSaveDue && this.#deps.positions().tail !== this.#lastTail;
+  }
+
+  #isLookDue(): boolean {
+    return this.#deps.clock.monotonic() - Math.max(this.#lastSaveMs, this.#lastLookMs) >= LOOK_MS;
+  }
+
+  /** Saves when somebody else has written, which finds out who. Throws CursorTaken. */
+  async #look(): Promise<void> {
+    this.#lastLookMs = this.#deps.clock.monotonic();
+    // While the broker is away nobody can take it; a replica that is behind gives an older one.
+    const entry = await this.#deps.bucket.get(this.#deps.key).catch(() => null);
+    if (entry !== null && entry.revision > this.#revision) await this.save();
   }
 }

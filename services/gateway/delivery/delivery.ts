@@ -28,7 +28,9 @@ export class Delivery {
   origin: OriginState | undefined;
   /** Its attempt has taken so long that others do not wait for it. */
   isSlow = false;
-  request: Request | undefined;
+  /** Path and query of the endpoint. */
+  path = '/';
+  request: Request<Delivery> | undefined;
   // Monotonic ms.
   firstPostMs = 0;
   postMs = 0;

@@ -2,25 +2,29 @@ import { randomUUID } from 'node:crypto';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
-import type { Dispatcher } from 'undici';
 import type { Clock } from '../../shared/clock.js';
 import { bus } from '../../shared/contract/bus.js';
+import { Doublings } from '../../shared/doublings.js';
 import type { Logger } from '../../shared/log.js';
 import type { GatewayReport } from '../../shared/messages.js';
 import { eventSubject } from '../../shared/subjects.js';
 import { DeliveryMetrics } from '../measuring/deliveryMetrics.js';
+import type { EndpointAgent } from '../endpoints/agent.js';
 import type { Measuring } from '../measuring/open.js';
 import type { GatewayMetrics } from '../metrics.js';
 import { Pipeline } from '../pipeline.js';
 import { silent, tellAll } from '../stages.js';
 import type { States } from '../states.js';
 import type { DataVersion, SubscriptionRecord } from '../subscriptions/record.js';
+import type { Unreadable } from '../unreadable.js';
 import { targetsOf, type ResourceFilter } from '../subscriptions/resource.js';
 import { CurrentEvents } from './currentEvents.js';
-import { fitted, resumeAt, type Cursor, type SubscriptionCursor } from './cursor.js';
+import { fitted, isInside, resumeAt, type Cursor, type SubscriptionCursor } from './cursor.js';
 import { CursorKeeper, type CursorTaken } from './cursorKeeper.js';
 import type { DeadLetters } from './deadLetters.js';
 import { EventLog } from './log.js';
+import { Newest } from './newest.js';
+import { learnNewest } from './newestOfLog.js';
 import type { Subscribers } from './subscribers.js';
 import { Tail } from './tail.js';
 import { TailScope } from './tailScope.js';
@@ -39,10 +43,11 @@ export interface EngineParts {
   maxAgeMs: number;
   states: States;
   deadLetters: DeadLetters;
-  agent: Dispatcher;
+  agent: EndpointAgent;
   defaultNames: DataVersion;
   metrics: GatewayMetrics;
   measuring: Pick<Measuring, 'timing' | 'reading'>;
+  unreadable: Unreadable;
   clock: Clock;
   log: Logger;
   /** An endpoint answered 410. */
@@ -59,6 +64,10 @@ export interface Place {
   cursor: Cursor | undefined;
 }
 
+/** Where the tail goes on: where it was, a first one with the next event. */
+const positionIn = ({ stream, cursor }: Place): number =>
+  cursor?.stream === stream.created ? Math.max(cursor.tail, stream.firstSeq - 1) : stream.lastSeq;
+
 /** The delivery engine: the tail reads the log, the pipeline serves the subscriptions, the keeper saves how far. */
 export class Engine {
   readonly subscribers: Subscribers;
@@ -66,6 +75,7 @@ export class Engine {
   readonly tail: Tail;
   readonly #parts: EngineParts;
   readonly #events: EventLog;
+  readonly #newest: Newest;
   readonly #keeper: CursorKeeper;
   readonly #tailScope: TailScope;
   /** Where the log ended at least, as far as somebody had to ask. */
@@ -74,11 +84,21 @@ export class Engine {
   constructor(parts: EngineParts) {
     const { broker, jsm, clock, log, states, deadLetters, metrics, measuring } = parts;
     this.#parts = parts;
-    this.#events = new EventLog(jsm, clock, ({ seq, subject }, reason) => {
-      log.warn({ seq, subject, reason }, 'not an event, passed over');
-      metrics.badMessages.inc();
-      metrics.cne.read(undefined);
-    });
+    const gaps = new Doublings(clock);
+    this.#newest = new Newest();
+    this.#events = new EventLog(
+      jsm,
+      clock,
+      ({ seq, subject }, reason) => {
+        parts.unreadable.note('event', { seq, subject, reason });
+        metrics.cne.read(undefined);
+      },
+      {
+        newest: this.#newest,
+        onPast: ({ seq, subject, event: { id, sequence } }) =>
+          parts.unreadable.note('past event', { seq, subject, id, sequence }),
+      },
+    );
     const currentEvents = new CurrentEvents(async (node, path, signal) => {
       const answer = await states.current(node, path);
       // A state that overtook the event it is current to would be followed by older ones after a restart in between.
@@ -106,7 +126,12 @@ export class Engine {
       deadLetter: ({ lanes, event }, reason) => deadLetters.store(lanes.record, event, reason, clock.now()),
       onStatesDue: () => this.#keeper.changed(),
       onGap(record) {
-        log.error({ subscription: record.id }, 'the log has lost events that were due; sending the current states');
+        gaps.tell((times) =>
+          log.error(
+            { subscription: record.id, times },
+            'the log has lost events that were due; sending the current states',
+          ),
+        );
       },
       onGone(record) {
         log.warn({ subscription: record.id }, 'the endpoint answered 410: disabled until subscribed or pinged again');
@@ -125,6 +150,7 @@ export class Engine {
         },
         onNewStream: () => {
           this.#logEnd = 0;
+          this.#newest.forget();
           this.subscribers.startOver();
         },
         onLost: (firstSeq) => this.subscribers.lost(firstSeq),
@@ -141,31 +167,59 @@ export class Engine {
         const { stream, position } = this.tail;
         const { coarse, ...positions } = fitted(position, this.subscribers.cursors(position));
         metrics.coarseCursors.inc(coarse);
-        return { stream, ...positions };
+        const { repeated } = this.#newest;
+        return { stream, ...positions, ...(repeated && { repeated }) };
       },
       onSaved: () => metrics.cursorSaves.inc(),
       onTaken: parts.onTaken,
+      onUnreadable: (reason) => parts.unreadable.note('cursor', { reason }),
     });
   }
 
-  /** Asks the broker where the log ends and where the last owner left off. Rejects while it is away. */
-  async findPlace(): Promise<Place> {
-    const { created, state } = await this.#parts.jsm.streams.info(bus.streams.events);
+  /**
+   * Asks the broker where the log ends and where the last owner left off. Rejects while it is away.
+   * @param records that will be served
+   */
+  async findPlace(records: readonly SubscriptionRecord[]): Promise<Place> {
+    const { jsm, unreadable } = this.#parts;
+    const { created, state } = await jsm.streams.info(bus.streams.events);
     const stream = { created, firstSeq: state.first_seq, lastSeq: state.last_seq };
-    return { stream, cursor: await this.#keeper.load() };
+    let cursor = await this.#keeper.load();
+    if (cursor !== undefined && !isInside(cursor, stream)) {
+      unreadable.note('cursor', { reason: 'a position in it is beyond the end of the log' });
+      cursor = undefined;
+    }
+    const position = positionIn({ stream, cursor });
+    this.#newest.forget();
+    this.#newest.recall(cursor?.repeated ?? {});
+    const isOwnNodeEnough = records.every(({ filter }) => this.#tailScope.covers(filter));
+    await this.#learnNewest(position, isOwnNodeEnough ? this.#tailScope.filter : undefined);
+    return { stream, cursor };
+  }
+
+  /** Never rejects: without it, an event of the past that is stored again may be delivered. */
+  async #learnNewest(position: number, filter: string | undefined): Promise<void> {
+    const { jsm, log } = this.#parts;
+    await learnNewest(this.#newest, jsm, position, filter).catch((err: unknown) => {
+      log.warn({ err }, 'newest events not known, one of the past that is stored again may be delivered');
+    });
   }
 
   /**
    * Serves the subscriptions from where they left off. The tail goes on where it was, a first one begins with the next
    * event; behind what retention has taken it begins there, so that the subscriptions are behind it and notice.
    */
-  start(records: readonly SubscriptionRecord[], { stream, cursor }: Place): void {
-    const isSameLog = cursor?.stream === stream.created;
-    const position = isSameLog ? Math.max(cursor.tail, stream.firstSeq - 1) : stream.lastSeq;
+  start(records: readonly SubscriptionRecord[], place: Place): void {
+    const { stream, cursor } = place;
+    const position = positionIn(place);
     this.#events.restart(position);
     this.#events.beginsAt(stream.firstSeq);
     if (!records.every(({ filter }) => this.#tailScope.covers(filter))) this.#tailScope.widen();
-    for (const record of records) this.subscribers.add(record, resumeAt(cursor, record, stream.created));
+    for (const record of records) {
+      // A start is inside the log, too: whoever wrote another would have the subscription wait for years.
+      const start = Math.min(record.start, stream.lastSeq);
+      this.subscribers.add(record, resumeAt(cursor, { ...record, start }, stream.created));
+    }
     this.tail.start(stream.created, position);
   }
 
@@ -188,6 +242,7 @@ export class Engine {
       // What is in memory lacks the other nodes' events.
       this.#events.restart(this.tail.position);
       this.tail.refilter();
+      void this.#learnNewest(this.tail.position, undefined);
     }
     this.subscribers.add(record, resume);
   }

@@ -1,5 +1,6 @@
 import type { Delivery } from './delivery.js';
 import type { LoggedEvent } from './log.js';
+import { isPast, readAtMs } from './newest.js';
 
 /** Events a lane holds at most; what comes beyond is read from the log when its turn has come. */
 export const LANE_LIMIT = 16;
@@ -39,6 +40,9 @@ export class Lane {
   #newest: number;
   /** Of the last event that was taken, and of the last that was begun. */
   #lastSequence: bigint;
+  /** The last event that was taken; before the first, when the state that was sent last was read on its node. */
+  #lastLogged: LoggedEvent | undefined;
+  readonly #sentAtMs: number;
   #startedSequence: bigint;
   #queue: Item[] = [];
   #isAwaitingState = false;
@@ -55,9 +59,11 @@ export class Lane {
    * @param settled where the lane begins: everything up to here is settled
    * @param newest events up to here may be in the log and have to be looked for
    * @param lastSequence of the state that was sent last: events up to it are not needed
+   * @param sentAtMs when that was read on its node, ms since 1970
    */
-  constructor(subject: string, settled: number, newest: number = settled, lastSequence = -1n) {
+  constructor(subject: string, settled: number, newest: number = settled, lastSequence = -1n, sentAtMs = Infinity) {
     this.subject = subject;
+    this.#sentAtMs = sentAtMs;
     this.#lastSequence = lastSequence;
     this.#startedSequence = lastSequence;
     this.#settled = settled;
@@ -186,6 +192,17 @@ export class Lane {
     return this.#queue.find(({ logged }) => logged !== undefined)?.logged?.storedAtMs;
   }
 
+  /** Whether the item whose turn it is has failed, and is tried again. */
+  get isFailing(): boolean {
+    return this.#isParked;
+  }
+
+  /** Events of the log that it holds, and whether there are more of its in the log. */
+  get backlog(): { held: number; taken: number; isMore: boolean } {
+    const held = this.#queue.filter(({ logged }) => logged !== undefined).length;
+    return { held, taken: this.#taken, isMore: this.#taken < this.#newest };
+  }
+
   get isIdle(): boolean {
     const isStateDue = this.#isAwaitingState || this.#asked > 0 || this.#later !== undefined;
     return this.#queue.length === 0 && this.#taken >= this.#newest && !isStateDue;
@@ -218,11 +235,21 @@ export class Lane {
     this.#taken = logged.seq;
     // A sequence that came before is a repeat that the broker did not recognise.
     const sequence = BigInt(logged.event.sequence);
-    if (sequence <= this.#lastSequence) return this.#settleUpToQueue();
+    if (sequence <= this.#lastSequence && this.#isPast(logged)) return this.#settleUpToQueue();
+    this.#lastLogged = logged;
     const gap = sequence - this.#lastSequence - 1n;
     if (this.#lastSequence >= 0n && gap > 0n && gap <= LARGEST_GAP) this.miss(Number(gap));
     this.#lastSequence = sequence;
     this.#queue.push({ event: logged.event, logged });
+  }
+
+  #isPast({ event, storedAtMs }: LoggedEvent): boolean {
+    const last = this.#lastLogged;
+    const atMs = last === undefined ? this.#sentAtMs : readAtMs(last.event, last.storedAtMs);
+    return isPast(
+      { sequence: Number(event.sequence), atMs: readAtMs(event, storedAtMs) },
+      { sequence: Number(this.#lastSequence), atMs },
+    );
   }
 
   // A state that waits may stand for events that were dropped for it: until it is settled they are not.

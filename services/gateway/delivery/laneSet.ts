@@ -1,19 +1,37 @@
+import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
+import { InvalidArgumentError, PermissionViolationError } from '@nats-io/transport-node';
 import { sleep } from '../../shared/clock.js';
 import type { Logger } from '../../shared/log.js';
 import type { PtpEvent } from '../../shared/event.js';
 import { resourceOfSubject } from '../../shared/subjects.js';
 import { backoffMs } from '../push/backoff.js';
 import { Circuit } from '../push/circuitBreaker.js';
+import { endpointName } from '../push/endpoint.js';
 import type { AttemptResult } from '../push/result.js';
 import { Delivery } from './delivery.js';
+import type { DeliveryStatus } from './deliveryStatus.js';
 import { InitialStates, type StateOrder } from './initialStates.js';
 import { Lane, type Gap } from './lane.js';
 import { oneSubject, type LoggedEvent } from './log.js';
+import { readAtMs } from './newest.js';
 import type { SubscriberPorts } from './ports.js';
-import type { Subscriber } from './subscriber.js';
+import type { SentState, Subscriber } from './subscriber.js';
 
 /** While the endpoint fails: enough that several lanes can be tried. */
 const HELD_WHILE_FAILING = 8;
+
+/** Refusals of a dead letter by the broker, after which it is done without. */
+const MAX_REFUSALS = 8;
+
+/** Whether it is the broker's own word on what it was asked, and not that it is away. */
+const isAnswer = (err: unknown): boolean =>
+  [JetStreamApiError, JetStreamError, InvalidArgumentError, PermissionViolationError].some((one) => err instanceof one);
+
+/** When it worked last, and since when it does not, for the log. */
+const timesOf = ({ lastSuccessMs, lastError }: DeliveryStatus): { lastSuccess?: string; failingSince?: string } => ({
+  ...(lastSuccessMs !== undefined && { lastSuccess: new Date(lastSuccessMs).toISOString() }),
+  ...(lastError !== undefined && { failingSince: new Date(lastError.sinceMs).toISOString() }),
+});
 
 /**
  * What one subscription has under way: its lanes run side by side, each strictly in order, and the current states that it
@@ -56,7 +74,8 @@ export class LaneSet {
 
   // Made when there is something to say.
   get log(): Logger {
-    return this.#ports.log.child({ subscription: this.record.id });
+    const { id, endpointUri } = this.record;
+    return this.#ports.log.child({ subscription: id, endpoint: endpointName(endpointUri) });
   }
 
   /** No new attempts. */
@@ -77,6 +96,20 @@ export class LaneSet {
 
   get openLanes(): number {
     return this.#lanes.size;
+  }
+
+  /** An event has failed and is tried again. */
+  get isRetrying(): boolean {
+    for (const lane of this.#lanes.values()) if (lane.isFailing) return true;
+    return false;
+  }
+
+  lane(subject: string): Lane | undefined {
+    return this.#lanes.get(subject);
+  }
+
+  lanes(): Iterable<Lane> {
+    return this.#lanes.values();
   }
 
   get areStatesDue(): boolean {
@@ -170,7 +203,8 @@ export class LaneSet {
   }
 
   #open(subject: string, settled: number, newest?: number): Lane {
-    const lane = new Lane(subject, settled, newest, this.#subscriber.sentState(subject));
+    const sent = this.#subscriber.sentState(subject);
+    const lane = new Lane(subject, settled, newest, sent?.sequence, sent?.atMs);
     this.#lanes.set(subject, lane);
     return lane;
   }
@@ -244,25 +278,57 @@ export class LaneSet {
     return lane.missed === 0 && this.#hasGap ? 'unknown' : lane.missed;
   }
 
-  /** It has failed and will be attempted again: what comes after it in its lane is left to the log. */
-  park({ lane }: Delivery): void {
+  /** An attempt has failed, and another one will be made: what comes after it in its lane is left to the log. */
+  failed({ lane, event, attempt }: Delivery, reason: string): void {
     const held = lane.length;
     lane.park();
     this.#count(lane, held);
+    const { clock } = this.#ports;
+    const { status } = this.#subscriber;
+    status.failed(reason, clock.now());
+    status.tell('not delivered', clock, (times) => {
+      const { events, orMore, oldestStoredAtMs } = this.#subscriber.backlog();
+      const behindSeconds = oldestStoredAtMs === undefined ? undefined : (clock.now() - oldestStoredAtMs) / 1_000;
+      const figures = { ...timesOf(status), behindEvents: events, orMore, behindSeconds };
+      this.log.warn({ event: event.id, reason, attempt, times, ...figures }, 'not delivered');
+    });
+  }
+
+  #recovered({ event, attempt }: Delivery): void {
+    const { status } = this.#subscriber;
+    status.tell('recovered', this.#ports.clock, (times) => {
+      const { reason } = status.lastError ?? {};
+      this.log.info(
+        { event: event.id, attempt, times, lastError: reason, ...timesOf(status) },
+        'delivered after failures',
+      );
+    });
+  }
+
+  #expired({ lane, event }: Delivery, reason: string): void {
+    const { clock } = this.#ports;
+    const { status } = this.#subscriber;
+    lane.miss(1);
+    status.failed(reason, clock.now());
+    status.tooOld += 1;
+    status.tell('too old', clock, (times) =>
+      this.log.warn({ event: event.id, times }, 'too old, given up for a newer one'),
+    );
   }
 
   /** A delivery has come back. */
   finished(delivery: Delivery, result: AttemptResult): void {
     const { lane, attempt, missed } = delivery;
+    const { status } = this.#subscriber;
     switch (result.kind) {
       case 'accepted':
+        if (status.isFailing) this.#recovered(delivery);
+        status.succeeded(this.#ports.clock.now());
         lane.told();
         if (missed !== 0) this.#hasGap = false;
-        if (attempt > 1) this.log.info({ event: delivery.event.id, attempt }, 'delivered after failures');
         return this.#settle(delivery, attempt > 1 ? 'retried' : 'delivered');
       case 'expired':
-        lane.miss(1);
-        this.log.warn({ event: delivery.event.id }, 'too old, given up for a newer one');
+        this.#expired(delivery, result.reason);
         return this.#settle(delivery, 'too_old');
       case 'refused':
         return this.track(this.#deadLetter(delivery, result.reason));
@@ -278,12 +344,16 @@ export class LaneSet {
   #settle(delivery: Delivery, outcome: 'delivered' | 'retried' | 'dead_letter' | 'too_old'): void {
     const { lane, logged, event } = delivery;
     this.#ports.onSettled(delivery, outcome);
-    this.#subscriber.sent(lane.subject, logged === undefined ? BigInt(event.sequence) : undefined);
+    this.#subscriber.sent(lane.subject, logged === undefined ? this.#sentStateOf(event) : undefined);
     const held = lane.length;
     lane.settle();
     this.#giveUp(delivery);
     this.#count(lane, held);
     this.#pump(lane);
+  }
+
+  #sentStateOf(event: PtpEvent): SentState {
+    return { sequence: BigInt(event.sequence), atMs: readAtMs(event, this.#ports.clock.now()) };
   }
 
   /** Nobody works on it any more; unless it was settled, its lane goes no further. */
@@ -294,9 +364,28 @@ export class LaneSet {
   }
 
   async #deadLetter(delivery: Delivery, reason: string): Promise<void> {
-    const stored = await this.ask(() => this.#ports.deadLetter(delivery, reason));
-    if (stored === 'stopped') return this.#giveUp(delivery);
-    this.log.warn({ event: delivery.event.id, reason }, 'refused for good, kept as a dead letter');
+    const { id } = delivery.event;
+    let refusals = 0;
+    const isStored = await this.ask(async () => {
+      try {
+        await this.#ports.deadLetter(delivery, reason);
+        return true;
+      } catch (err) {
+        // A broker that is away comes back; what it refuses time and again must not keep the next events waiting.
+        if (!isAnswer(err) || (refusals += 1) < MAX_REFUSALS) throw err;
+        this.log.error({ err, event: id, reason }, 'refused for good, and not kept as a dead letter');
+        return false;
+      }
+    });
+    if (isStored === 'stopped') return this.#giveUp(delivery);
+    const { clock } = this.#ports;
+    const { status } = this.#subscriber;
+    status.refused(reason, clock.now());
+    if (isStored) {
+      status.tell('dead letter', clock, (times) =>
+        this.log.warn({ event: id, reason, times }, 'refused for good, kept as a dead letter'),
+      );
+    }
     this.#settle(delivery, 'dead_letter');
   }
 

@@ -1,10 +1,12 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { sleep, type Clock } from '../../shared/clock.js';
+import { isBelievableSequence } from '../../shared/believable.js';
 import { bus } from '../../shared/contract/bus.js';
 import { BadEvent, decodeEvent, type PtpEvent } from '../../shared/event.js';
 import { BadName, eventSubject, nodeToken, resourceAddress, resourceOfSubject } from '../../shared/subjects.js';
 import type { DataVersion } from '../subscriptions/record.js';
 import { RESOURCES, type ResourceFilter } from '../subscriptions/resource.js';
+import type { Newest } from './newest.js';
 import { Ring, type RingLimits } from './ring.js';
 import { traceparentOf, type TailMessage } from './tail.js';
 
@@ -13,6 +15,8 @@ const FRESH_MS = 1_000;
 /** A tail that is further behind is interrupted, and not waited for. */
 const LONGEST_WAIT_MS = 1_000;
 const LOOK_MS = 5;
+/** Places of past events that are remembered, for whoever reads them from the log later. */
+const MAX_PAST = 65_536;
 
 /** An event with its place in the log. */
 export interface LoggedEvent {
@@ -65,6 +69,13 @@ export function subjectsOf({ node, path }: ResourceFilter): SubjectFilter {
   };
 }
 
+export interface EventLogOptions {
+  stream?: string;
+  ring?: RingLimits;
+  newest?: Newest;
+  onPast?: (event: LoggedEvent) => void;
+}
+
 /** The log as deliveries read it: its recent part from memory, the rest from the broker. */
 export class EventLog {
   readonly #jsm: JetStreamManager;
@@ -72,6 +83,9 @@ export class EventLog {
   readonly #clock: Clock;
   readonly #stream: string;
   readonly #limits: RingLimits | undefined;
+  readonly #newest: Newest | undefined;
+  readonly #onPast: (event: LoggedEvent) => void;
+  readonly #past = new Set<number>();
   #ring: Ring;
   #position = 0;
   #firstStored = 0;
@@ -79,19 +93,22 @@ export class EventLog {
 
   /**
    * @param onBadMessage told of what is none of our events; it is passed over
-   * @param options another stream than the events', and what of it is kept in memory
+   * @param options another stream than the events', what of it is kept in memory, and how events of the past are known:
+   * those are passed over too
    */
   constructor(
     jsm: JetStreamManager,
     clock: Clock,
     onBadMessage: (message: TailMessage, reason: string) => void,
-    { stream = bus.streams.events, ring }: { stream?: string; ring?: RingLimits } = {},
+    { stream = bus.streams.events, ring, newest, onPast = () => {} }: EventLogOptions = {},
   ) {
     this.#jsm = jsm;
     this.#clock = clock;
     this.#onBadMessage = onBadMessage;
     this.#stream = stream;
     this.#limits = ring;
+    this.#newest = newest;
+    this.#onPast = onPast;
     this.#ring = new Ring(0, ring);
   }
 
@@ -113,6 +130,7 @@ export class EventLog {
 
   /** The tail starts, or starts over, after a position. */
   restart(position: number): void {
+    if (position === 0) this.#past.clear();
     this.#ring = new Ring(position, this.#limits);
     this.#position = position;
   }
@@ -122,11 +140,17 @@ export class EventLog {
     this.#position = Math.max(this.#position, seq);
   }
 
-  /** From the tail, in order. Gives the event, or undefined when it is none. */
+  /** From the tail, in order. Gives the event, or undefined when it is none, or one of the past. */
   append(message: TailMessage): LoggedEvent | undefined {
-    this.#ring.push(message);
     this.#position = message.seq;
-    return this.#read(message);
+    const event = this.#read(message);
+    if (event === undefined) return undefined;
+    if (this.#newest?.take(event.subject, event.event, event.storedAtMs) === false) {
+      this.#pass(event);
+      return undefined;
+    }
+    this.#ring.push(message);
+    return event;
   }
 
   /** The first matching event at or after a position that is still in memory. */
@@ -134,11 +158,15 @@ export class EventLog {
     for (let at = from; ;) {
       const found = this.#ring.next(matches, at);
       if (found === 'none' || found === 'older') return found;
-      // Bad ones were reported when the tail brought them.
       const event = readEvent(found);
       if (!(event instanceof Error)) return event;
       at = found.seq + 1;
     }
+  }
+
+  /** The matching messages from a position on that are in memory, and whether those are all. They may be none of ours. */
+  inMemory({ matches }: SubjectFilter, from: number): { messages: Iterable<TailMessage>; isComplete: boolean } {
+    return { messages: this.#ring.from(matches, from), isComplete: this.#ring.reachesBackTo(from) };
   }
 
   /**
@@ -160,7 +188,7 @@ export class EventLog {
         storedAtMs: found.time.getTime(),
         traceparent: traceparentOf(found.header),
       };
-      const event = this.#read(message);
+      const event = this.#past.has(found.seq) ? undefined : this.#read(message);
       if (event !== undefined) return event;
       at = found.seq + 1;
     }
@@ -175,6 +203,14 @@ export class EventLog {
     const endMs = this.#clock.monotonic() + LONGEST_WAIT_MS;
     const isWaiting = (): boolean => !signal.aborted && this.#clock.monotonic() < endMs;
     while (newest !== null && this.#position < newest.seq && isWaiting()) await sleep(this.#clock, LOOK_MS, signal);
+  }
+
+  /** One of the past: also whoever reads it from the broker passes it over. */
+  #pass(event: LoggedEvent): void {
+    const [oldest] = this.#past.size >= MAX_PAST ? this.#past : [];
+    if (oldest !== undefined) this.#past.delete(oldest);
+    this.#past.add(event.seq);
+    this.#onPast(event);
   }
 
   async #refreshFirstStored(): Promise<void> {
@@ -196,9 +232,13 @@ function readEvent(message: TailMessage): LoggedEvent | BadEvent | BadName {
   try {
     const { node, path } = resourceOfSubject(subject);
     const event = decodeEvent(data, resourceAddress(node, path));
+    if (!isBelievableSequence(event.sequence, storedAtMs)) {
+      return new BadEvent(`sequence ${event.sequence} is days beyond the time in ms at which it was stored`);
+    }
     return { seq, subject, node, path, storedAtMs, received, traceparent, event };
   } catch (err) {
     if (err instanceof BadEvent || err instanceof BadName) return err;
-    throw err;
+    // The same message would fail again each time it is read.
+    return new BadEvent('it could not be read', { cause: err });
   }
 }

@@ -51,6 +51,19 @@ export class Ring {
     return 'none';
   }
 
+  /** Whether all that the tail has brought from a position on is here. */
+  reachesBackTo(from: number): boolean {
+    return from > this.#floor;
+  }
+
+  /** The messages from a position on whose subjects match, as far as they are here. */
+  *from(matches: (subject: string) => boolean, from: number): Generator<TailMessage> {
+    for (let i = this.#indexOf(from); i < this.#messages.length; i += 1) {
+      const message = this.#messages[i];
+      if (message !== undefined && matches(message.subject)) yield message;
+    }
+  }
+
   #drop(): void {
     const oldest = this.#messages[this.#first];
     if (oldest === undefined) return;

@@ -1,12 +1,19 @@
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import { subscriptionCursor, type SubscriptionCursor } from './cursor.js';
+import { DeliveryStatus, type Backlog } from './deliveryStatus.js';
 import type { StateOrder } from './initialStates.js';
 import { LaneSet } from './laneSet.js';
-import { subjectsOf, type LoggedEvent, type SubjectFilter } from './log.js';
+import { subjectsOf, type EventLog, type LoggedEvent, type SubjectFilter } from './log.js';
 import type { SubscriberPorts } from './ports.js';
 
 /** Default of `heldLimit`. */
 export const HELD_LIMIT = 1_024;
+
+/** A current state that was sent: what it is current to, and when that was read on its node, ms since 1970. */
+export interface SentState {
+  sequence: bigint;
+  atMs: number;
+}
 
 /**
  * A subscription that is being served, and where it is. Attached, it takes its events from the tail. When it cannot keep
@@ -16,22 +23,28 @@ export const HELD_LIMIT = 1_024;
  */
 export class Subscriber {
   record: SubscriptionRecord;
+  readonly status: DeliveryStatus;
   readonly #ports: SubscriberPorts;
   #lanes: LaneSet | undefined;
-  /** Subject → sequence of the state that was sent: the events up to it may still be on their way to us. */
-  #sentStates: Map<string, bigint> | undefined;
+  /** Subject → the state that was sent: the events up to it may still be on their way to us. */
+  #sentStates: Map<string, SentState> | undefined;
   /** Detached: everything up to here has been taken into the lanes. Attached: undefined. */
   #read: number | undefined;
   /** Attached from a position beyond the tail's: what the tail brings up to here is not ours. */
   readonly #start: number;
   #isStopped: boolean;
 
-  /** @param resume where an earlier life left off */
+  /**
+   * @param resume where an earlier life left off
+   * @param status of an earlier life in this process
+   */
   constructor(
     record: SubscriptionRecord,
     [hi, open, areStatesDue = false]: SubscriptionCursor,
     ports: SubscriberPorts,
+    status: DeliveryStatus = new DeliveryStatus(),
   ) {
+    this.status = status;
     this.record = record;
     this.#ports = ports;
     this.#start = hi;
@@ -63,6 +76,42 @@ export class Subscriber {
   /** When the oldest event that waits was stored, ms since 1970; undefined when none does or it is not known. */
   get oldestStoredAtMs(): number | undefined {
     return this.#lanes?.oldestStoredAtMs;
+  }
+
+  /** An event has failed and is tried again. */
+  get isRetrying(): boolean {
+    return this.#lanes?.isRetrying ?? false;
+  }
+
+  /**
+   * What waits for it, cheaply: what its lanes hold.
+   * @param log counts what is in memory beyond that, too: that takes a look at every event there
+   */
+  backlog(log?: Pick<EventLog, 'inMemory'>): Backlog {
+    let events = 0;
+    let isMore = this.#read !== undefined;
+    let from = this.#read === undefined ? Infinity : this.#read + 1;
+    for (const { backlog } of this.#lanes?.lanes() ?? []) {
+      events += backlog.held;
+      if (!backlog.isMore) continue;
+      isMore = true;
+      from = Math.min(from, backlog.taken + 1);
+    }
+    const held: Backlog = { events, orMore: isMore, oldestStoredAtMs: this.oldestStoredAtMs };
+    if (log === undefined || !isMore) return held;
+    return this.#withLog(held, from, log);
+  }
+
+  #withLog(held: Backlog, from: number, log: Pick<EventLog, 'inMemory'>): Backlog {
+    const { messages, isComplete } = log.inMemory(subjectsOf(this.record.filter), from);
+    let { events, oldestStoredAtMs } = held;
+    for (const { seq, subject, storedAtMs } of messages) {
+      const taken = this.#lanes?.lane(subject)?.backlog.taken ?? this.#read ?? Infinity;
+      if (seq <= taken) continue;
+      events += 1;
+      if (isComplete) oldestStoredAtMs = Math.min(oldestStoredAtMs ?? Infinity, storedAtMs);
+    }
+    return { events, orMore: !isComplete, oldestStoredAtMs };
   }
 
   /** Everything up to here has been handed to the lanes. */
@@ -109,13 +158,13 @@ export class Subscriber {
 
   // --- what its lanes ask and say
 
-  sentState(subject: string): bigint | undefined {
+  sentState(subject: string): SentState | undefined {
     return this.#sentStates?.get(subject);
   }
 
-  /** @param sequence of the state that was sent; undefined when an event of the log was, so that no older ones follow */
-  sent(subject: string, sequence: bigint | undefined): void {
-    if (sequence !== undefined) (this.#sentStates ??= new Map()).set(subject, sequence);
+  /** @param state that was sent; undefined when an event of the log was, so that no older ones follow */
+  sent(subject: string, state: SentState | undefined): void {
+    if (state !== undefined) (this.#sentStates ??= new Map()).set(subject, state);
     else if (this.#sentStates?.delete(subject) && this.#sentStates.size === 0) this.#sentStates = undefined;
   }
 

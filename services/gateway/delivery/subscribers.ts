@@ -1,7 +1,8 @@
 import { SubscriptionIndex } from '../subscriptions/index.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import type { SubscriptionCursor } from './cursor.js';
-import type { LoggedEvent } from './log.js';
+import type { Backlog, DeliveryState, DeliveryStatus } from './deliveryStatus.js';
+import type { EventLog, LoggedEvent } from './log.js';
 import type { StateOrder } from './initialStates.js';
 import type { Log, SubscriberPorts } from './ports.js';
 import { Subscriber } from './subscriber.js';
@@ -13,6 +14,23 @@ const BEHIND_AFTER_MS = 10_000;
 export interface SharedLog extends Log {
   restart: (position: number) => void;
   passOver: (seq: number) => void;
+  inMemory: EventLog['inMemory'];
+}
+
+/** How one subscription does. */
+export interface Doing {
+  state: DeliveryState;
+  status: DeliveryStatus;
+  backlog: Backlog;
+  /** Age of the oldest event that waits; undefined: none does, or it is not known. */
+  waitedMs: number | undefined;
+}
+
+/** What is wrong first. */
+function stateOf(subscriber: Subscriber, isBehind: boolean): DeliveryState {
+  if (subscriber.record.disabledAt !== undefined) return 'disabled';
+  if (subscriber.isRetrying) return 'retrying';
+  return isBehind ? 'behind' : 'delivering';
 }
 
 /** The subscriptions that are served, and how far each is. */
@@ -27,10 +45,10 @@ export class Subscribers {
   }
 
   /** Starts to serve a subscription from where it left off. A disabled one only keeps its place. */
-  add(record: SubscriptionRecord, resume: SubscriptionCursor): void {
+  add(record: SubscriptionRecord, resume: SubscriptionCursor, status?: DeliveryStatus): void {
     // Made while the gateway stops: the next life serves it.
     if (this.#isStopped) return;
-    const subscriber = new Subscriber(record, resume, this.#ports);
+    const subscriber = new Subscriber(record, resume, this.#ports, status);
     this.#subscribers.set(record.id, subscriber);
     this.#index.add(subscriber);
   }
@@ -67,7 +85,7 @@ export class Subscribers {
     const subscriber = this.#subscribers.get(record.id);
     const { position } = this.#ports.events;
     if (subscriber) this.#index.remove(subscriber);
-    this.add(record, subscriber?.cursor(position) ?? [position, {}]);
+    this.add(record, subscriber?.cursor(position) ?? [position, {}], subscriber?.status);
   }
 
   /** Has the current state of everything a subscription is about sent to it. */
@@ -83,10 +101,10 @@ export class Subscribers {
   /** The log was replaced: every subscription starts at the beginning of the new one, and is told what is true now. */
   startOver(): void {
     this.#ports.events.restart(0);
-    const records = Array.from(this.#subscribers.values(), ({ record }) => record);
-    for (const record of records) {
+    const before = Array.from(this.#subscribers.values(), ({ record, status }) => ({ record, status }));
+    for (const { record, status } of before) {
       void this.remove(record.id);
-      this.add(record, [0, {}, true]);
+      this.add(record, [0, {}, true], status);
     }
   }
 
@@ -125,6 +143,33 @@ export class Subscribers {
       longestMs = Math.max(longestMs, waitedMs);
     }
     return { behind, oldestUndeliveredSeconds: longestMs / 1_000 };
+  }
+
+  /**
+   * How a subscription does; undefined when it is not served.
+   * @param isExact counts what waits in memory beyond its lanes, too: not for many at a time
+   */
+  doing(id: string, isExact: boolean): Doing | undefined {
+    const subscriber = this.#subscribers.get(id);
+    if (subscriber === undefined) return undefined;
+    const { status } = subscriber;
+    const backlog = subscriber.backlog(isExact ? this.#ports.events : undefined);
+    const { oldestStoredAtMs } = backlog;
+    const waitedMs =
+      oldestStoredAtMs === undefined ? undefined : Math.max(0, this.#ports.clock.now() - oldestStoredAtMs);
+    const isBehind = !subscriber.isAttached || (waitedMs ?? 0) >= BEHIND_AFTER_MS;
+    return { state: stateOf(subscriber, isBehind), status, backlog, waitedMs };
+  }
+
+  /** How many subscriptions are in each state. */
+  states(): Record<DeliveryState, number> {
+    const counts = { delivering: 0, retrying: 0, behind: 0, disabled: 0 };
+    const nowMs = this.#ports.clock.now();
+    for (const subscriber of this.#subscribers.values()) {
+      const isBehind = !subscriber.isAttached || nowMs - (subscriber.oldestStoredAtMs ?? nowMs) >= BEHIND_AFTER_MS;
+      counts[stateOf(subscriber, isBehind)] += 1;
+    }
+    return counts;
   }
 
   /** No new attempts; running ones have `graceMs` to end. */

@@ -11,6 +11,7 @@ import {
 import { sleep, type Clock } from '../../shared/clock.js';
 import { bus } from '../../shared/contract/bus.js';
 import { isTraceparent } from '../../shared/event.js';
+import { Doublings } from '../../shared/doublings.js';
 import type { Logger } from '../../shared/log.js';
 
 /** A consumer is given up when neither event nor heartbeat came for so long; the server sends one every second. */
@@ -19,6 +20,10 @@ const HEARTBEAT_MS = 1_000;
 const LOOK_MS = 250;
 const RETRY_MS = 250;
 const CHECK_MS = 30_000;
+
+/** Reply of what a consumer delivers, and of what it asks to be let go on (NATS ADR-15). */
+const ACKS = '$JS.ACK.';
+const FLOW_CONTROL = /^\$JS\.FC\.[^\s*>]+$/;
 
 export interface TailMessage {
   /** Stream sequence. */
@@ -86,9 +91,11 @@ export class Tail {
   #lastKnown = 0;
   #reader: Reader | undefined;
   #running: Promise<void> | undefined;
+  readonly #troubles: Doublings;
 
   constructor(deps: TailDeps, events: TailEvents) {
     this.#deps = deps;
+    this.#troubles = new Doublings(deps.clock);
     this.#events = events;
   }
 
@@ -147,7 +154,7 @@ export class Tail {
         await reader.open(this.#position);
         isUnreadable = false;
         const why = await reader.ended;
-        if (!this.#stopped.signal.aborted) log.warn({ why, position: this.#position }, 'tail interrupted, reading on');
+        if (!this.#stopped.signal.aborted) this.#interrupted(why);
       } catch (err) {
         if (!isUnreadable) log.warn({ err, position: this.#position }, 'cannot read the log, trying again');
         isUnreadable = true;
@@ -155,6 +162,12 @@ export class Tail {
         await sleep(clock, RETRY_MS, this.#stopped.signal);
       }
     }
+  }
+
+  #interrupted(why: string): void {
+    const { log } = this.#deps;
+    const position = this.#position;
+    this.#troubles.tell((times) => log.warn({ why, position, times }, 'tail interrupted, reading on'), why);
   }
 
   #newReader(): Reader {
@@ -166,7 +179,11 @@ export class Tail {
         this.#position = Math.max(this.#position, message.seq);
         this.#events.onMessage(message);
       } catch (err) {
-        this.#deps.log.error({ err, seq: message.seq }, 'could not take a message');
+        const { seq } = message;
+        this.#troubles.tell(
+          (times) => this.#deps.log.error({ err, seq, times }, 'could not take a message'),
+          'message',
+        );
       }
     });
   }
@@ -311,37 +328,47 @@ class Reader {
     this.#resolveEnded(why);
   }
 
+  /**
+   * What the log holds comes on its own subject, with a place to acknowledge; whatever its headers say, it is no status.
+   * What comes on our inbox is said by the server, and nothing else is.
+   */
   #take(msg: Msg): void {
     if (this.#isEnded) return;
+    const { subject, reply = '' } = msg;
+    if (subject === this.#inbox) this.#takeStatus(msg);
+    else if (reply.startsWith(ACKS)) this.#takeStored(msg, reply);
+  }
+
+  #takeStored(msg: Msg, reply: string): void {
     const { clock, receive, isTraced } = this.#deps;
     this.#heardAt = clock.monotonic();
-    const { data } = msg;
-    // What has a body is no status; the headers are decoded only where somebody wants them.
-    const status = data.length === 0 ? JetStreamStatus.maybeParseStatus(msg) : null;
-    if (status !== null) return this.#takeStatus(status, msg);
-    const { streamSequence, deliverySequence, storedAtMs } = positionsOf(msg.reply ?? '');
+    const { streamSequence, deliverySequence, storedAtMs } = positionsOf(reply);
     if (deliverySequence !== this.#delivered + 1) return this.end(`gap: ${this.#delivered}, then ${deliverySequence}`);
     this.#delivered = deliverySequence;
     this.#onMessage({
       seq: streamSequence,
       subject: msg.subject,
-      data,
+      data: msg.data,
       storedAtMs,
       received: receive?.(this.#heardAt),
       traceparent: isTraced ? traceparentOf(msg.headers) : undefined,
     });
   }
 
-  #takeStatus(status: JetStreamStatus, msg: Msg): void {
-    if (status.isFlowControlRequest()) {
-      msg.respond();
-      return;
-    }
+  #takeStatus(msg: Msg): void {
+    const status = JetStreamStatus.maybeParseStatus(msg);
+    if (status === null) return;
+    this.#heardAt = this.#deps.clock.monotonic();
+    if (status.isFlowControlRequest()) return this.#goOn(msg.reply);
     if (!status.isIdleHeartbeat()) return this.end(status.description);
-    const stalled = msg.headers?.get('Nats-Consumer-Stalled');
-    if (stalled) this.#deps.broker.publish(stalled);
+    this.#goOn(msg.headers?.get('Nats-Consumer-Stalled'));
     const last = Number(msg.headers?.get('Nats-Last-Consumer'));
     if (last !== this.#delivered) this.end(`missed: heard ${this.#delivered}, sent ${last}`);
+  }
+
+  /** The server waits there to hear that everything so far has been taken; nothing is ever published elsewhere. */
+  #goOn(subject = ''): void {
+    if (FLOW_CONTROL.test(subject)) this.#deps.broker.publish(subject);
   }
 }
 

@@ -1,14 +1,13 @@
-import { subscribe } from 'node:diagnostics_channel';
 import { lookup, type LookupAddress, type LookupAllOptions, type LookupOptions } from 'node:dns';
-import { Agent, buildConnector, errors, Pool } from 'undici';
+import { Agent, buildConnector, Pool, type Dispatcher } from 'undici';
 import type { Target } from './allow.js';
-import { checkAddress, EndpointRefused, literalAddress, targetOf, type EndpointPolicy } from './policy.js';
+import { follow } from './connection.js';
+import { CONNECT_MS, type FailureKind } from './failure.js';
+import { MAX_HEADER_BYTES } from './finalAnswer.js';
+import { checkAddress, literalAddress, targetOf, type EndpointPolicy } from './policy.js';
 
-const CONNECT_MS = 3_000;
 /** A connection that is not used for so long is closed. */
 const IDLE_MS = 30_000;
-/** Of an answer. */
-const MAX_HEADER_BYTES = 16_384;
 
 type LookupCallback = (err: Error | null, address: string | LookupAddress[], family?: number) => void;
 
@@ -26,36 +25,56 @@ interface AgentHooks {
   onOpened?: () => void;
   /** A request is sent on a connection that was used before. */
   onReused?: () => void;
+  /** A request got no answer. */
+  onUnanswered?: (why: FailureKind) => void;
 }
 
-/** The connections of all agents: whether they were used, and whom to tell when they are used again. */
-const connections = new WeakMap<object, { isUsed: boolean; onReused: (() => void) | undefined }>();
+/** The HTTP client for endpoints. */
+export class EndpointAgent {
+  readonly #agent: Agent;
+  readonly #fresh: Agent;
+  /** A request got no answer. */
+  readonly unanswered: (why: FailureKind) => void;
 
-// Only here undici says which connection a request takes. Node's own fetch speaks on this channel too.
-subscribe('undici:client:sendHeaders', (message) => {
-  const connection = connections.get((message as { socket: object }).socket);
-  if (connection === undefined) return;
-  if (connection.isUsed) connection.onReused?.();
-  connection.isUsed = true;
-});
+  /** @param options of all its connections */
+  constructor(options: Agent.Options, unanswered: (why: FailureKind) => void = () => {}) {
+    this.unanswered = unanswered;
+    this.#agent = new Agent({ ...options, pipelining: 1 });
+    this.#fresh = new Agent({ ...options, pipelining: 0 });
+  }
+
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    this.#agent.dispatch(options, handler);
+  }
+
+  /** On a connection of its own, which is closed afterwards. */
+  dispatchFresh(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    this.#fresh.dispatch(options, handler);
+  }
+
+  /** Ends all requests and connections. */
+  async destroy(): Promise<void> {
+    await Promise.all([this.#agent.destroy(), this.#fresh.destroy()]);
+  }
+}
 
 /**
- * The HTTP client for endpoints. The policy is applied to every address at the moment of connecting, and the
+ * The client for endpoints that a policy allows. It is applied to every address at the moment of connecting, and the
  * connection goes to the addresses that were judged: a name that resolves to something else later is caught as well.
  * Redirects are not followed.
  * @param perOrigin connections to one origin at most
  */
-export function endpointAgent(policy: EndpointPolicy, perOrigin: number, hooks: AgentHooks = {}): Agent {
-  return new Agent({
+export function endpointAgent(policy: EndpointPolicy, perOrigin: number, hooks: AgentHooks = {}): EndpointAgent {
+  const options: Agent.Options = {
     connections: perOrigin,
-    pipelining: 1,
     keepAliveTimeout: IDLE_MS,
     headersTimeout: 0,
     bodyTimeout: 0,
     maxHeaderSize: MAX_HEADER_BYTES,
-    factory: (origin, options: Pool.Options) =>
-      new Pool(origin, { ...options, connect: judgedConnector(new URL(String(origin)), policy, hooks) }),
-  });
+    factory: (origin, pool: Pool.Options) =>
+      new Pool(origin, { ...pool, connect: judgedConnector(new URL(String(origin)), policy, hooks) }),
+  };
+  return new EndpointAgent(options, hooks.onUnanswered);
 }
 
 /** Connects to what the policy allows. A literal address is connected to without a look-up. */
@@ -77,7 +96,7 @@ function judgedConnector(
       const [, socket] = result;
       // On failure there is none, whatever the type says.
       if (socket) {
-        connections.set(socket, { isUsed: false, onReused });
+        follow(socket, onReused);
         onOpened?.();
       }
       callback(...result);
@@ -101,23 +120,3 @@ const judgedLookup =
       return callback(null, first.address, first.family);
     });
   };
-
-/** Why a request failed, in words for a log or a caller; never what the other side said. */
-export function errorReason(err: unknown): string {
-  if (err instanceof EndpointRefused) return err.message;
-  if (err instanceof errors.ConnectTimeoutError) return `no connection within ${CONNECT_MS} ms`;
-  const { code, message } = err as NodeJS.ErrnoException;
-  const known: Record<string, string> = {
-    ECONNREFUSED: 'connection refused',
-    ECONNRESET: 'connection reset',
-    ENOTFOUND: 'host name not found',
-    EAI_AGAIN: 'host name could not be looked up',
-    EHOSTUNREACH: 'host unreachable',
-    ENETUNREACH: 'network unreachable',
-    UND_ERR_SOCKET: 'connection closed by the other side',
-    ETIMEDOUT: 'connection timed out',
-    UND_ERR_ABORTED: 'aborted',
-    UND_ERR_HEADERS_OVERFLOW: 'headers too long',
-  };
-  return known[code ?? ''] ?? (code ?? message).slice(0, 200);
-}

@@ -30,6 +30,48 @@ describe('isAddressAllowed', () => {
     ['fd00:ec2::254', false],
     ['168.63.129.16', false],
     ['2002:7f00:1::', false],
+    ['0.1.2.3', false],
+    ['239.255.255.250', false],
+    ['240.0.0.1', false],
+    // IPv4-compatible, mapped, translated: as the IPv4 address.
+    ['::7f00:1', false],
+    ['::127.0.0.1', false],
+    ['::169.254.169.254', false],
+    ['::0.0.0.2', false],
+    ['::255.255.255.255', false],
+    ['::224.0.0.1', false],
+    ['::100.100.100.200', false],
+    ['::10.1.2.3', true],
+    ['::ffff:10.1.2.3', true],
+    ['::ffff:0.0.0.0', false],
+    ['::ffff:0:127.0.0.1', false],
+    ['::ffff:0:10.1.2.3', true],
+    // NAT64.
+    ['64:ff9b::10.1.2.3', true],
+    ['64:ff9b::169.254.169.254', false],
+    ['64:ff9b::0.0.0.0', false],
+    ['64:ff9b:1::127.0.0.1', false],
+    ['64:ff9b:1::169.254.169.254', false],
+    ['64:ff9b:1::10.1.2.3', true],
+    ['64:ff9b:1:7f00:0:100::', false],
+    ['64:ff9b:1:7f:0:1::', false],
+    ['64:ff9b:1::a9:fea9:fe00:0', false],
+    ['64:ff9b:1::', false],
+    // 6to4.
+    ['2002:a01:203::1', true],
+    ['2002:a9fe:a9fe::1', false],
+    // Teredo: the server's, and the client's inverted.
+    ['2001:0:808:808:0:0:f5fe:fdfc', true],
+    ['2001:0:808:808::80ff:fffe', false],
+    ['2001:0:7f00:1:0:0:f5fe:fdfc', false],
+    // ISATAP.
+    ['2a00:1450::5efe:10.1.2.3', true],
+    ['2a00:1450::5efe:127.0.0.1', false],
+    ['2a00:1450::200:5efe:169.254.169.254', false],
+    ['fd00::5efe:a9fe:a9fe', false],
+    ['2001:db8::5efe:10.1.2.3', false],
+    ['fd00:ec2::254%1', false],
+    ['fd00:ec2::23', false],
     ['not an address', false],
   ])('judges %s for the cluster: %s', (address, allowed) => {
     expect(isAddressAllowed(address, SOMEWHERE, CLUSTER)).toBe(allowed);
@@ -39,7 +81,10 @@ describe('isAddressAllowed', () => {
     ['127.0.0.1', true],
     ['::1', true],
     ['::ffff:127.0.0.1', true],
+    ['::127.0.0.1', true],
+    ['64:ff9b::127.0.0.1', true],
     ['169.254.169.254', false],
+    ['::169.254.169.254', false],
     ['fe80::1', false],
   ])('judges %s for a local run: %s', (address, allowed) => {
     expect(isAddressAllowed(address, SOMEWHERE, LOCAL)).toBe(allowed);
@@ -87,6 +132,16 @@ describe("an operator's list", () => {
     ['0.0.0.0/0,::/0', 'http://a.example/', 'fd00:ec2::254', false],
     ['0.0.0.0/0,::/0', 'http://a.example/', '0.0.0.0', false],
     ['64:ff9b::/96', 'http://a.example/', '64:ff9b::808:808', true],
+    ['64:ff9b::/96', 'http://a.example/', '64:ff9b::7f00:1', false],
+    ['::/0', 'http://a.example/', '::7f00:1', false],
+    ['::/0', 'http://a.example/', '::10.2.3.4', false],
+    ['::/0', 'http://a.example/', '::ffff:10.2.3.4', false],
+    ['::/0', 'http://a.example/', '2002:7f00:1::', false],
+    ['10.2.0.0/16', 'http://a.example/', '::10.2.3.4', true],
+    ['10.2.0.0/16', 'http://a.example/', '64:ff9b::10.2.3.4', true],
+    ['10.2.0.0/16', 'http://a.example/', '64:ff9b::10.3.3.4', false],
+    ['127.0.0.1', 'http://a.example/', '::127.0.0.1', true],
+    ['127.0.0.1', 'http://a.example/', '::127.0.0.2', false],
   ])('%s: %s at %s is allowed: %s', (list, url, address, isAllowed) => {
     expect(allowed(list, url, address)).toBe(isAllowed);
   });
@@ -119,10 +174,34 @@ describe('parseEndpoint', () => {
     },
   );
 
-  it.each(['http://127.0.0.1/', 'http://2130706433/', 'http://0x7f.1/', 'http://[::1]/', 'http://[::ffff:127.0.0.1]/'])(
-    'refuses %p as forbidden',
-    (text) => {
-      expect(() => parseEndpoint(text, CLUSTER)).toThrow(EndpointRefused);
-    },
-  );
+  it.each([
+    'http://127.0.0.1/',
+    'http://127.0.0.1./',
+    'http://127.1/',
+    'http://2130706433/',
+    'http://0x7f.1/',
+    'http://0X7F000001/',
+    'http://0177.0.0.1/',
+    'http://017700000001/',
+    'http://0/',
+    'http://0.1.2.3/',
+    'http://%31%32%37.0.0.1/',
+    'http://１２７.０.０.１/',
+    'http://127。0。0。1/',
+    'http://①②⑦.0.0.1/',
+    'http://169.254.43518/',
+    'http://255.255.255.255/',
+    'http://224.0.0.1/',
+    'http://[::1]/',
+    'http://[::]/',
+    'http://[::7f00:1]/',
+    'http://[::127.0.0.1]/',
+    'http://[0:0:0:0:0:0:a9fe:a9fe]/',
+    'http://[::ffff:127.0.0.1]/',
+    'http://[64:ff9b:1::127.0.0.1]/',
+    'http://[2a00:1450::5efe:7f00:1]/',
+    'http://[ff02::1]/',
+  ])('refuses %p as forbidden', (text) => {
+    expect(() => parseEndpoint(text, CLUSTER)).toThrow(EndpointRefused);
+  });
 });

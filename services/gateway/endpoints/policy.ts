@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { excerpt } from '../../shared/excerpt.js';
+import { destinations, plainAddress, type Address } from './embedded.js';
 import { allowsAddress, allowsTarget, mayAllowAddress, type Allowed, type Target } from './allow.js';
 
 /** Which endpoints may be called. */
@@ -10,8 +11,6 @@ export interface EndpointPolicy {
   allow?: readonly Allowed[];
 }
 
-type Address = ipaddr.IPv4 | ipaddr.IPv6;
-
 /** Ordinary addresses: of pods, services and the outside world. */
 const ORDINARY = new Set(['unicast', 'private', 'uniqueLocal', 'carrierGradeNat']);
 
@@ -19,38 +18,45 @@ const ORDINARY = new Set(['unicast', 'private', 'uniqueLocal', 'carrierGradeNat'
 const NEVER = new Set(['unspecified', 'broadcast', 'multicast', 'linkLocal']);
 
 /** Metadata services of clouds that are not link-local: they give credentials to whoever asks. */
-const METADATA = new Set(['100.100.100.200', '168.63.129.16', '192.0.0.192', 'fd00:ec2::254', 'fd20:ce::254']);
+const METADATA = new Set([
+  '100.100.100.200',
+  '168.63.129.16',
+  '192.0.0.192',
+  'fd00:ec2::254',
+  'fd00:ec2::23',
+  'fd20:ce::254',
+  'fd00:c1::a9fe:a9fe',
+  'fd00:42::42',
+]);
 
 /** An endpoint that must not be called. */
 export class EndpointRefused extends Error {
   override name = 'EndpointRefused';
+
+  /** Without the address that the name has: not everybody who asks need know it. */
+  static ofName({ host }: URL): EndpointRefused {
+    return new EndpointRefused(`the endpoint policy forbids requests to the address of ${excerpt(host)}`);
+  }
 }
 
 /**
  * Whether the gateway may connect to an address. Refused are loopback (but for `local`), multicast, unspecified and
  * reserved ranges, unless the operator's list has the address itself; link-local and metadata services always.
- * An IPv4 address inside an IPv6 one is judged as what it is, and translation prefixes, which could hide one, are refused.
+ * An IPv6 address that stands for an IPv4 one is judged as that one; where it may stand for several, all must be allowed.
  * @param address literal IPv4 or IPv6 address
  */
 export function isAddressAllowed(address: string, target: Target, { kind, allow }: EndpointPolicy): boolean {
   if (!ipaddr.isValid(address)) return false;
-  const plain = ipaddr.process(address);
-  if (isNever(plain) || isNever(translated(plain))) return false;
-  const range = plain.range();
-  if (allow !== undefined && allowsAddress(allow, plain, target)) return true;
-  const isOrdinary = ORDINARY.has(range) || (kind === 'local' && range === 'loopback');
-  return isOrdinary && (allow === undefined || allowsTarget(allow, target));
+  const plain = plainAddress(address);
+  const ends = destinations(plain);
+  if ([plain, ...ends].some(isNever)) return false;
+  const isListed = (one: Address): boolean => allow !== undefined && allowsAddress(allow, one, target);
+  if (ends.every(isListed)) return true;
+  const isOrdinary = ends.every((one) => ORDINARY.has(one.range()) || (kind === 'local' && one.range() === 'loopback'));
+  return isOrdinary && (allow === undefined || isListed(plain) || allowsTarget(allow, target));
 }
 
 const isNever = (address: Address): boolean => NEVER.has(address.range()) || METADATA.has(address.toString());
-
-/** The IPv4 address that a translator would make of an IPv6 one (RFC 6052, 6to4); the address itself when none would. */
-function translated(address: Address): Address {
-  const range = address.range();
-  const bytes = address.toByteArray();
-  if (range === 'rfc6052') return ipaddr.fromByteArray(bytes.slice(12));
-  return range === '6to4' ? ipaddr.fromByteArray(bytes.slice(2, 6)) : address;
-}
 
 /** Throws EndpointRefused for an address that must not be connected to. */
 export function checkAddress(address: string, target: Target, policy: EndpointPolicy): void {

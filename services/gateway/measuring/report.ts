@@ -21,17 +21,22 @@ export interface ReportParts {
   subscriptions: () => number;
   /** Nodes that have ever written down a state; rejects while the broker is away. */
   countNodes: () => Promise<number>;
+  /** Asked at the stop: whether nobody misses the scope when this gateway is gone. */
+  leaves?: () => boolean;
 }
 
 /** Says now, and every 5 s until the stop, that this gateway lives and how it does. */
 export function startReports(parts: ReportParts): void {
   const stopping = new AbortController();
-  parts.life.onStop('reports', () => stopping.abort());
+  parts.life.onStop('reports', () => {
+    stopping.abort();
+    if (parts.leaves?.()) send(parts, 0, { isLeaving: true });
+  });
   void reportForEver(parts, stopping.signal);
 }
 
 async function reportForEver(parts: ReportParts, signal: AbortSignal): Promise<void> {
-  const { sender, clock, scope, gateway, engine, subscriptions } = parts;
+  const { clock } = parts;
   let nodes = 0;
   let countAtMs = -Infinity;
   while (!signal.aborted) {
@@ -39,8 +44,14 @@ async function reportForEver(parts: ReportParts, signal: AbortSignal): Promise<v
       countAtMs = clock.monotonic() + COUNT_NODES_MS;
       nodes = await parts.countNodes().catch(() => nodes);
     }
-    const report: GatewayReport = { scope, gateway, ...engine.state(), subscriptions: subscriptions(), nodes };
-    if (!signal.aborted && sender.canSend(bus.subjects.gateways)) sender.send(gatewaySubject(scope), report);
+    if (!signal.aborted) send(parts, nodes);
     await sleep(clock, REPORT_MS, signal);
   }
+}
+
+function send(parts: ReportParts, nodes: number, more: Pick<GatewayReport, 'isLeaving'> = {}): void {
+  const { sender, scope, gateway, engine, subscriptions } = parts;
+  if (!sender.canSend(bus.subjects.gateways)) return;
+  const report: GatewayReport = { scope, gateway, ...engine.state(), subscriptions: subscriptions(), nodes, ...more };
+  sender.send(gatewaySubject(scope), report);
 }

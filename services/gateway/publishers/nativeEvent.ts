@@ -1,3 +1,5 @@
+import { dataMistake, resourceOfPath } from '../../shared/eventData.js';
+import { isTime } from '../../shared/messageForms.js';
 import type { EventData, Value } from '../../shared/messages.js';
 import { resourceAddress } from '../../shared/subjects.js';
 
@@ -19,7 +21,6 @@ const MAX_ADDRESS = 512;
 const VALUE_TYPES: Record<string, string> = { notification: 'enumeration', metric: 'decimal64.3' };
 const WORD = /^[A-Z][A-Z0-9-]{0,63}$/;
 const NUMBER = /^-?\d{1,19}(\.\d{1,3})?$/;
-const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 
 /**
  * Reads a v1 native event with either set of names, and gives what the bus carries of it. Everything that consumers
@@ -37,12 +38,16 @@ export function readNativeEvent(
   if (source !== undefined && source !== null && source !== '' && source !== address && source !== about.path) {
     throw new NotAnEvent(`"source" must be the publisher's resource, ${address}, or absent`);
   }
-  return { time: readTime(time, now), data: readData(data, about.node) };
+  const event = { time: readTime(time, now), data: readData(data, about.node) };
+  const resource = resourceOfPath(about.path);
+  const mistake = resource && dataMistake(event.data, resource);
+  if (mistake !== undefined) throw new NotAnEvent(`"data" of an event of ${address} ${mistake}`);
+  return event;
 }
 
 function readTime(time: unknown, now: number): string {
   if (time === undefined || time === null || time === '') return new Date(now).toISOString();
-  const ms = typeof time === 'string' && RFC3339.test(time) ? Date.parse(time) : NaN;
+  const ms = typeof time === 'string' && isTime(time) ? Date.parse(time) : NaN;
   if (Number.isNaN(ms)) throw new NotAnEvent('"time" must be RFC 3339, for example 2026-03-01T12:00:00.123Z');
   return new Date(ms).toISOString();
 }

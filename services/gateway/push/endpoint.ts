@@ -1,11 +1,28 @@
-/** Where the path of a normalised http or https URL begins: after `scheme://authority`. */
-const pathAt = (uri: string): number => {
-  const at = uri.indexOf('/', uri.indexOf('//') + 2);
-  return at < 0 ? uri.length : at;
-};
+/** Where a request goes. */
+export interface Endpoint {
+  /** Scheme, host and port. */
+  origin: string;
+  /** Path and query. */
+  path: string;
+}
 
-/** Scheme, host and port of a normalised endpoint URL: parsing one takes as long as sending a small request. */
-export const originOf = (uri: string): string => uri.slice(0, pathAt(uri));
+/** An endpoint as it is named in logs: a query may hold a secret. */
+export const endpointName = (uri: string | undefined = ''): string => uri.replace(/[?#].*/s, '');
 
-/** Path and query of a normalised endpoint URL. */
-export const requestPathOf = (uri: string): string => uri.slice(pathAt(uri)) || '/';
+/** Endpoints whose parts are kept. */
+const KEPT = 16_384;
+
+/** The parts of endpoint URLs, kept for those used lately: parsing one takes as long as sending a small request. */
+export class Endpoints {
+  readonly #known = new Map<string, Endpoint>();
+
+  of(uri: string): Endpoint {
+    const known = this.#known.get(uri);
+    if (known !== undefined) return known;
+    const { origin, pathname, search } = new URL(uri);
+    const endpoint = { origin, path: `${pathname}${search}` };
+    if (this.#known.size >= KEPT) this.#known.clear();
+    this.#known.set(uri, endpoint);
+    return endpoint;
+  }
+}

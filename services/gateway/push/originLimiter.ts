@@ -2,7 +2,7 @@ import type { Clock } from '../../shared/clock.js';
 import { Fifo } from '../../shared/fifo.js';
 import type { Delivery } from '../delivery/delivery.js';
 import { Stage } from '../delivery/stage.js';
-import { originOf } from './endpoint.js';
+import { Endpoints } from './endpoint.js';
 import { CANCELLED, type AttemptResult } from './result.js';
 
 /** Attempts to one origin that are waited for at a time. */
@@ -44,6 +44,7 @@ export class OriginState {
  */
 export class OriginLimiter extends Stage {
   readonly #clock: Clock;
+  readonly #endpoints = new Endpoints();
   readonly #origins = new Map<string, OriginState>();
   /** Subscriptions (their records) whose last attempt failed after more than a second. */
   readonly #slow = new WeakSet<object>();
@@ -55,8 +56,10 @@ export class OriginLimiter extends Stage {
 
   override start(delivery: Delivery): void {
     const { record } = delivery.lanes;
-    const origin = this.#originOf(record.endpointUri);
+    const { origin: name, path } = this.#endpoints.of(record.endpointUri);
+    const origin = this.#originOf(name);
     delivery.origin = origin;
+    delivery.path = path;
     if (this.#slow.has(record)) {
       this.#wait(origin, origin.waitingSlow, delivery);
     } else if (origin.waiting.size > 0 || origin.brisk.size >= PERMITS) {
@@ -88,8 +91,7 @@ export class OriginLimiter extends Stage {
     this.outer.finish(delivery, CANCELLED);
   }
 
-  #originOf(endpointUri: string): OriginState {
-    const name = originOf(endpointUri);
+  #originOf(name: string): OriginState {
     let origin = this.#origins.get(name);
     if (origin === undefined) {
       origin = new OriginState(name);

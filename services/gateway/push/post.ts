@@ -1,17 +1,16 @@
-import type { Dispatcher } from 'undici';
 import type { Clock } from '../../shared/clock.js';
 import type { Delivery } from '../delivery/delivery.js';
 import { Stage } from '../delivery/stage.js';
+import type { EndpointAgent } from '../endpoints/agent.js';
 import { signature } from '../endpoints/sign.js';
-import type { DeliveryListener } from '../stages.js';
+import type { DeliveryListener, NoAnswer } from '../stages.js';
 import type { DataVersion } from '../subscriptions/record.js';
 import { bodyOf } from './body.js';
-import { requestPathOf } from './endpoint.js';
 import { Request } from './request.js';
 import type { AttemptResult } from './result.js';
 
 interface Options {
-  agent: Dispatcher;
+  agent: EndpointAgent;
   /** Names in the body, where the subscription does not say. */
   defaultNames: DataVersion;
   clock: Clock;
@@ -59,12 +58,12 @@ export class Post extends Stage {
     const request = new Request(delivery, this, clock);
     delivery.request = request;
     listener.attempted(delivery);
-    const path = requestPathOf(record.endpointUri);
-    request.send(agent, { origin: delivery.origin?.name ?? '', path, method: 'POST', headers, body });
+    const { origin, path } = delivery;
+    request.send(agent, { origin: origin?.name ?? '', path, method: 'POST', headers, body });
   }
 
   /** @param answer a status, or why there is none */
-  answered(delivery: Delivery, answer: number | 'timeout' | 'connection' | 'stopped'): void {
+  answered(delivery: Delivery, answer: number | NoAnswer): void {
     delivery.answeredMs = this.#options.clock.monotonic();
     this.#options.listener.answered(delivery, answer);
   }

@@ -7,7 +7,7 @@ export type AttemptResult =
   | { kind: 'gone' }
   | { kind: 'failed'; reason: string; afterMs?: number }
   /** It failed, and a newer event supersedes it. */
-  | { kind: 'expired' }
+  | { kind: 'expired'; reason: string }
   /** Ended by us: it says nothing about the endpoint. */
   | { kind: 'cancelled' };
 

@@ -27,12 +27,10 @@ export class Retry extends Stage {
 
   override finish(delivery: Delivery, result: AttemptResult): void {
     if (result.kind !== 'failed') return this.outer.finish(delivery, result);
-    if (this.#isTooOld(delivery)) return this.outer.finish(delivery, { kind: 'expired' });
+    if (this.#isTooOld(delivery)) return this.outer.finish(delivery, { kind: 'expired', reason: result.reason });
     const { clock, random } = this.#options;
     const { attempt, lanes } = delivery;
-    lanes.park(delivery);
-    // One line at the first failure and at each doubling: a consumer that is down for hours must not fill the disk.
-    if (Number.isInteger(Math.log2(attempt))) lanes.log.warn({ reason: result.reason, attempt }, 'not delivered');
+    lanes.failed(delivery, result.reason);
     const pauseMs = Math.max(backoffMs(attempt, random()), result.afterMs ?? 0);
     delivery.waitsIn = this;
     delivery.cancelRetry = clock.wakeAt(clock.monotonic() + pauseMs, () => {

@@ -15,7 +15,9 @@ describe('a time limit', () => {
   const timedOut: string[] = [];
   const limited = (name: string): Delivery => {
     const delivery = lanes.delivery();
-    delivery.request = { timeOut: (ms: number) => void timedOut.push(`${name} after ${ms}`) } as unknown as Request;
+    delivery.request = {
+      timeOut: (ms: number) => void timedOut.push(`${name} after ${ms}`),
+    } as unknown as Request<Delivery>;
     return delivery;
   };
   const start = (delivery: Delivery): void => {

@@ -1,9 +1,9 @@
 import type { Context, Middleware } from 'koa';
-import { Forbidden, hasRole, type Access, type Caller, type Role } from '../access/caller.js';
+import { Forbidden, hasRole, plainAddress, type Access, type Caller, type Role } from '../access/caller.js';
 import type { RequestRate } from '../access/limits.js';
 
 /**
- * Finds out who sends a request, for the routes behind it, and counts it. Throws Unauthenticated, TooMany; who does not
+ * Finds out who sends a request, for everything behind it, and counts it. Throws Unauthenticated, TooMany; who does not
  * show who it is counts by its address.
  */
 export function identified(access: Access, rate: RequestRate): Middleware {
@@ -11,13 +11,21 @@ export function identified(access: Access, rate: RequestRate): Middleware {
     try {
       ctx.state['caller'] = access.callerOf({ authorization: ctx.get('authorization'), address: ctx.ip });
     } catch (err) {
-      await rate.count(ctx.ip);
+      await rate.count(plainAddress(ctx.ip));
       throw err;
     }
     await rate.count(callerOf(ctx).owner);
     await next();
   };
 }
+
+/** Counts a request by the address it comes from, where nobody has to show who it is. Throws TooMany. */
+export const countedByAddress =
+  (rate: RequestRate): Middleware =>
+  async (ctx, next) => {
+    await rate.count(plainAddress(ctx.ip));
+    await next();
+  };
 
 /** Who sends a request that has passed `identified`. */
 export const callerOf = (ctx: Context): Caller => ctx.state['caller'] as Caller;

@@ -13,11 +13,20 @@ const onFailure =
     if (result === 'failed') metrics.subscriptionFailed(status);
   };
 
+const onPublisherFailure =
+  (status: 'failed to create' | 'failed to delete'): Count =>
+  (metrics, result) => {
+    if (result === 'failed') metrics.publisherFailed(status);
+  };
+
 const COUNTED: Record<string, Count> = {
   [`POST ${API_BASE}/subscriptions`]: onFailure('failed to create'),
   [`DELETE ${API_BASE}/subscriptions`]: onFailure('failed to delete'),
   [`DELETE ${API_BASE}/subscriptions/:id`]: onFailure('failed to delete'),
   [`PUT ${API_BASE}/subscriptions/status/:id`]: (metrics, result) => metrics.statusPing(result),
+  [`POST ${API_BASE}/publishers`]: onPublisherFailure('failed to create'),
+  [`DELETE ${API_BASE}/publishers`]: onPublisherFailure('failed to delete'),
+  [`DELETE ${API_BASE}/publishers/:id`]: onPublisherFailure('failed to delete'),
   [`POST ${API_BASE}/create/event`]: (metrics, result, address) => metrics.published(address, result),
   [`GET ${API_BASE}/*resource/CurrentState`]: (metrics, result, address) => metrics.statusChecked(address, result),
 };

@@ -1,5 +1,6 @@
 import type { Context, Next } from 'koa';
 import type { Problem as ProblemBody } from '../../shared/contract/rest-v1.js';
+import { Doublings } from '../../shared/doublings.js';
 import { excerpt } from '../../shared/excerpt.js';
 import type { Logger } from '../../shared/log.js';
 import { Forbidden, Unauthenticated } from '../access/caller.js';
@@ -8,6 +9,7 @@ import { EndpointCheckFailed } from '../endpoints/check.js';
 import { EndpointRefused } from '../endpoints/policy.js';
 import { NotAnEvent } from '../publishers/nativeEvent.js';
 import { Contended, HasCollector, UnknownPublisher } from '../publishers/publishers.js';
+import { NoSecretKey, SecretNotReadable } from '../subscriptions/secretKeys.js';
 import { NotAResource } from '../subscriptions/resource.js';
 import { Unavailable, UnknownSubscription } from '../subscriptions/subscriptions.js';
 
@@ -50,6 +52,8 @@ export function toProblem(err: unknown): Problem {
   if (err instanceof EndpointRefused) return new Problem(403, 'endpoint refused', err.message);
   if (err instanceof UnknownSubscription) return new Problem(404, 'subscription not found', err.message);
   if (err instanceof UnknownPublisher) return new Problem(404, 'publisher not found', err.message);
+  if (err instanceof NoSecretKey) return new Problem(400, 'no key for secrets', err.message);
+  if (err instanceof SecretNotReadable) return new Problem(409, 'secret not readable', err.message);
   if (err instanceof NotAnEvent) return new Problem(400, 'not an event', err.message);
   if (err instanceof HasCollector) return new Problem(409, 'published by a collector', err.message);
   if (err instanceof Contended) return new Problem(503, 'not possible now', err.message);
@@ -70,13 +74,17 @@ function unanswered({ status, method, path, response }: Context): Problem {
 
 /** Renders every error as problem+json that also carries `error`, which v1 clients read. */
 export function problems(log: Logger) {
+  const failures = new Doublings();
   return async (ctx: Context, next: Next): Promise<void> => {
     try {
       await next();
       if (ctx.body === undefined && ctx.status >= 400) throw unanswered(ctx);
     } catch (err) {
       const problem = toProblem(err);
-      if (problem.status >= 500) log.error({ err, method: ctx.method, path: ctx.path }, 'request failed');
+      if (problem.status >= 500) {
+        const { method, path } = ctx;
+        failures.tell((times) => log.error({ err, method, path, times }, 'request failed'), problem.title);
+      }
       ctx.status = problem.status;
       ctx.set(problem.headers);
       if (problem.status === 503) ctx.set('retry-after', String(RETRY_AFTER_S));

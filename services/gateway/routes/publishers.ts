@@ -2,7 +2,7 @@ import { Router } from '@koa/router';
 import type { Context } from 'koa';
 import type { Publisher as PublisherBody, PublisherV2Names } from '../../shared/contract/rest-v1.js';
 import { resourceAddress } from '../../shared/subjects.js';
-import { checkOwner } from '../access/caller.js';
+import { checkOwner, type Caller } from '../access/caller.js';
 import type { EndpointPolicy } from '../endpoints/policy.js';
 import type { Publishers } from '../publishers/publishers.js';
 import type { Publisher } from '../publishers/record.js';
@@ -21,7 +21,7 @@ export interface PublisherRoutesDeps {
   /** Whether publishers can be made, and events be sent, over REST. */
   publisherApi: boolean;
   /** Throws EndpointCheckFailed, EndpointRefused, TooMany. */
-  checkEndpoint: (endpoint: URL, caller: string) => Promise<void>;
+  checkEndpoint: (endpoint: URL, caller: Caller) => Promise<void>;
   policy: EndpointPolicy;
   ownNode: string | undefined;
   publicUrl: string | undefined;
@@ -50,7 +50,7 @@ export function publisherRoutes(deps: PublisherRoutesDeps): Router {
     const filter = parseExactResource(resource, deps.ownNode);
     const endpoint = readEndpoint(body, deps.policy);
     const publishers = deps.publishers();
-    if (endpoint !== undefined) await deps.checkEndpoint(endpoint.url, callerOf(ctx).owner);
+    if (endpoint !== undefined) await deps.checkEndpoint(endpoint.url, callerOf(ctx));
     const request = { resource, filter, endpointUri: endpoint?.text ?? null, owner: callerOf(ctx).owner };
     const publisher = await publishers.create(request);
     ctx.status = 201;

@@ -27,7 +27,7 @@ export interface SubscriptionRoutesDeps {
   /** Throws Unavailable until they are loaded. */
   subscriptions: () => Subscriptions;
   /** Throws EndpointCheckFailed, EndpointRefused, TooMany. */
-  checkEndpoint: (endpoint: URL, caller: string) => Promise<void>;
+  checkEndpoint: (endpoint: URL, caller: Caller) => Promise<void>;
   /** What an endpoint refused for good; rejects while the broker is away. */
   deadLetters: (id: string) => Promise<DeadLetter[]>;
   policy: EndpointPolicy;
@@ -60,8 +60,8 @@ export function subscriptionRoutes(deps: SubscriptionRoutesDeps): Router {
   router.post('/subscriptions', needs('subscriber'), async (ctx) => {
     const { request, isV2Names } = readRequest(await readJsonObject(ctx), callerOf(ctx), deps);
     const known = subscriptions();
-    known.checkRoom(request);
-    await deps.checkEndpoint(request.endpoint, request.caller.owner);
+    known.check(request);
+    await deps.checkEndpoint(request.endpoint, request.caller);
     // A client that has hung up meanwhile does not know of the subscription and would not delete it.
     if (ctx.req.socket.destroyed) return;
     const record = await known.create(request);

@@ -10,6 +10,12 @@ describe('parseResource', () => {
     ['/cluster/node/n1/sync/ptp-status/clock-class', 'n1', '/sync/ptp-status/ptp-clock-class-change'],
     ['/cluster/node/n1/sync/ptp-status/ptp-clock-class-change', 'n1', '/sync/ptp-status/ptp-clock-class-change'],
     ['/cluster/node/sync/sync', 'sync', '/sync'],
+    ['/cluster/node/n1/sync/gnss-status/gnss-sync-status', 'n1', '/sync/gnss-status/gnss-sync-status'],
+    ['/cluster/node/n1/sync/gnss-status/gnss-sync-state', 'n1', '/sync/gnss-status/gnss-sync-status'],
+    ['/cluster/node/n1/sync/ptp-status/lock-state/', 'n1', '/sync/ptp-status/lock-state'],
+    ['/cluster/node/n1/sync/ptp-status/clock-class//', 'n1', '/sync/ptp-status/ptp-clock-class-change'],
+    ['/cluster/node/*/sync/', '*', '/sync'],
+    ['/cluster/node/n1/ptp/', 'n1', '/sync/ptp-status'],
   ])('reads %s', (text, node, path) => {
     expect(parseResource(text)).toEqual({ node, path });
     expect(parseResource(text, 'own.example')).toEqual({ node, path });
@@ -22,6 +28,8 @@ describe('parseResource', () => {
     ['/cluster/node/sync/ptp-status/lock-state', '/sync/ptp-status/lock-state'],
     ['/cluster/node/sync', '/sync'],
     ['/cluster/node/clock', '/sync/sync-status'],
+    ['/cluster/node/sync/', '/sync'],
+    ['/cluster/node/./sync/ptp-status/', '/sync/ptp-status'],
   ])('reads %s as the own node, where that is known', (text, path) => {
     expect(parseResource(text, 'own.example')).toEqual({ node: 'own.example', path });
     expect(() => parseResource(text)).toThrow(/NODE_NAME/);
@@ -33,7 +41,8 @@ describe('parseResource', () => {
     'cluster/node/n1/sync',
     '/cluster/node/n1',
     '/cluster/node//sync',
-    '/cluster/node/n1/sync/',
+    '/cluster/node/n1/',
+    '///',
     '/cluster/node/n1/sync/ptp-status/lock',
     '/cluster/node/n1/syn',
     '/cluster/node/n_1/sync',

@@ -5,11 +5,12 @@ import { nodeToken } from '../../shared/subjects.js';
 /** Every event resource of a node: `/sync/ptp-status/lock-state` … */
 export const RESOURCES: readonly string[] = Object.values(bus.resources).map(({ path }) => path);
 
-/** Other names that consumers' documents know: short forms, and the clock class as O-RAN and later releases call it. */
+/** Other names that consumers' documents know: short forms, and what O-RAN and other releases call a resource. */
 const ALIASES: Record<string, string> = {
   '/ptp': '/sync/ptp-status',
   '/clock': '/sync/sync-status',
   '/sync/ptp-status/clock-class': bus.resources.clockClass.path,
+  '/sync/gnss-status/gnss-sync-state': bus.resources.gnssSyncStatus.path,
 };
 
 /** Which events somebody wants. */
@@ -27,13 +28,13 @@ export class NotAResource extends Error {
 
 /**
  * Reads `/cluster/node/<node or *>/<path>`. The own node may be written as `.`, or left out
- * (`/cluster/node/sync/…`: what is left when an HTTP client squashes the `.` of a URL). Paths match by whole segments.
+ * (`/cluster/node/sync/…`: what is left when an HTTP client squashes the `.` of a URL). Slashes at the end mean nothing. Paths match by whole segments.
  * Throws NotAResource.
  * @param text as a client wrote it
  * @param ownNode node the gateway runs on, where it knows
  */
 export function parseResource(text: string, ownNode?: string): ResourceFilter {
-  const [, address] = /^\/cluster\/node(\/.+)$/.exec(text) ?? [];
+  const [, address] = /^\/cluster\/node(\/.+)$/.exec(withoutTrailingSlashes(text)) ?? [];
   if (address === undefined) throw new NotAResource(`"${excerpt(text)}" is no resource; ${examples('<node>')}`);
   const [, node, rest] = /^\/([^/]+)(\/.+)$/.exec(address) ?? [];
   const path = pathOf(rest);
@@ -73,6 +74,12 @@ export function matchingKeys(node: string, path: string): string[] {
     keys.push(`${node} ${above}`, `* ${above}`);
   }
   return keys;
+}
+
+function withoutTrailingSlashes(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === '/') end -= 1;
+  return text.slice(0, end);
 }
 
 /** The path that a text stands for, if it or anything below it is a resource. */

@@ -12,7 +12,7 @@ class FakeStore {
   readonly #lists: (() => void)[] = [];
 
   load(): Promise<StoredSubscriptions> {
-    const list = { records: [...this.records.values()], unreadable: [], bucket: this.bucket };
+    const list = { records: [...this.records.values()], unreadable: [], bucket: this.bucket, closed: [], unsealed: 0 };
     return new Promise((resolve) => this.#lists.push(() => resolve(list)));
   }
 
@@ -51,6 +51,7 @@ function setUp() {
     {
       log: pino({ level: 'silent' }),
       scope: 'cluster',
+      idKey: Buffer.alloc(32, 1),
       store: store as unknown as SubscriptionStore,
       engine: {
         add: ({ id }) => void served.add(id),
@@ -62,7 +63,7 @@ function setUp() {
       limits: { total: 10, perCaller: 10 },
       sendsInitialStates: false,
     },
-    { records: [], unreadable: [], bucket: 'first' },
+    { records: [], bucket: 'first' },
   );
   const compare = async (): Promise<void> => {
     const comparing = subscriptions.reconcile();

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { JetStreamApiError } from '@nats-io/jetstream';
 import { excerpt } from '../../shared/excerpt.js';
 import type { Logger } from '../../shared/log.js';
 import type { Caller } from '../access/caller.js';
@@ -8,6 +9,7 @@ import type { Tail } from '../delivery/tail.js';
 import { differences } from './differences.js';
 import { Quota, type QuotaLimits } from './quota.js';
 import { subscriptionId, type DataVersion, type SubscriptionRecord } from './record.js';
+import { HOW_TO_SET, isSealed, SecretNotReadable } from './secretKeys.js';
 import type { ResourceFilter } from './resource.js';
 import type { StoredSubscriptions, SubscriptionStore } from './store.js';
 
@@ -39,6 +41,8 @@ const COMPARED_AT_ONCE = 64;
 interface Deps {
   log: Logger;
   scope: string;
+  /** Random, of the scope: ids are made with it. */
+  idKey: Buffer;
   store: SubscriptionStore;
   engine: Pick<Engine, 'add' | 'startOf'> & { subscribers: Subscribers; tail: Pick<Tail, 'stream' | 'position'> };
   now: () => number;
@@ -60,16 +64,18 @@ export class Subscriptions {
   #bucket: string;
 
   readonly #quota: Quota;
+  /** The id that a subscription would have now → the one it has, for those that were made with another key or before there was one. */
+  readonly #otherIds = new Map<string, string>();
 
-  /** @param loaded what the bucket held; the caller has the subscribers serve them */
-  constructor(deps: Deps, { records, bucket }: StoredSubscriptions) {
+  /** @param loaded what the bucket held; the caller has the gateway's engine serve them */
+  constructor(deps: Deps, { records, bucket }: Pick<StoredSubscriptions, 'records' | 'bucket'>) {
     this.#deps = deps;
     this.#bucket = bucket;
     this.#quota = new Quota(
       deps.limits,
       records.map(({ owner }) => owner),
     );
-    for (const record of records) this.#records.set(record.id, record);
+    for (const record of records) this.#remember(record);
   }
 
   get size(): number {
@@ -87,15 +93,15 @@ export class Subscriptions {
     return record;
   }
 
-  /** Throws TooMany when the request would be one subscription too many. */
-  checkRoom(request: SubscribeRequest): void {
-    const isThere = this.#records.has(subscriptionId(this.#deps.scope, request));
-    if (!isThere) this.#quota.check(request.caller.owner);
+  /** Throws NoSecretKey when its secret cannot be kept, TooMany when it would be one subscription too many. */
+  check(request: SubscribeRequest): void {
+    if (request.secret !== undefined) this.#deps.store.checkSecrets();
+    if (!this.#records.has(this.#idOf(request))) this.#quota.check(request.caller.owner);
   }
 
-  /** The subscription for this endpoint and resource: the existing one, or a new one, stored and served. Throws TooMany. */
+  /** The subscription for this endpoint and resource: the existing one, or a new one, stored and served. Throws TooMany, SecretNotReadable. */
   create(request: SubscribeRequest): Promise<SubscriptionRecord> {
-    const id = subscriptionId(this.#deps.scope, request);
+    const id = this.#idOf(request);
     return this.#oneAtATime(id, async () => {
       const existing = this.#records.get(id);
       const record = existing === undefined ? await this.#add(id, request) : await this.#renew(existing, request);
@@ -106,7 +112,7 @@ export class Subscriptions {
     });
   }
 
-  /** Sends the current states again, also to one that was disabled. Throws UnknownSubscription. */
+  /** Sends the current states again, also to one that was disabled. Throws UnknownSubscription, SecretNotReadable. */
   ping(id: string): Promise<void> {
     return this.#oneAtATime(id, async () => {
       const record = this.get(id);
@@ -141,12 +147,14 @@ export class Subscriptions {
   /**
    * Compares with what is stored, and follows: somebody else may have written. What we have changed ourselves since the
    * last comparison is left to the next one: a list that is being read may show what was before. When the bucket was
-   * lost and made anew, what we know is written back instead. Rejects while the broker is away.
+   * lost and made anew, or something else was written in the place of a subscription, what we know is written back
+   * instead. Rejects while the broker is away.
    */
   async reconcile(): Promise<void> {
     const { store, log } = this.#deps;
     const { records, unreadable, bucket } = await store.load();
     const isLost = bucket !== this.#bucket;
+    const isSpoilt = new Set(unreadable);
     const ours = this.#changed;
     this.#changed = new Set(this.#changes.keys());
     const found = differences(this.#records, records, (id) => !isLost && ours.has(id));
@@ -158,17 +166,24 @@ export class Subscriptions {
         this.#adopt(record);
       }),
       this.#each(found.removed, async (record) => {
-        if (isLost) await store.create(record);
+        if (isLost || isSpoilt.has(record.id)) await this.#writeBack(record);
         else await this.#forget(record.id);
       }),
     ]);
     this.#bucket = bucket;
-    if (unreadable.length > 0) log.warn({ keys: unreadable.slice(0, 10) }, 'stored values that are no subscriptions');
     const counts = Object.entries(found).map(([what, some]) => [what, some.length] as const);
     if (isLost) log.error({ writtenBack: found.removed.length }, 'the stored subscriptions were lost');
     else if (counts.some(([, count]) => count > 0)) {
       log.warn(Object.fromEntries(counts), 'subscriptions were stored or deleted by somebody else');
     }
+  }
+
+  /** Rejects while the broker is away; when it refuses this one, it is served all the same. */
+  async #writeBack(record: SubscriptionRecord): Promise<void> {
+    await this.#deps.store.create(record).catch((err: unknown) => {
+      if (!(err instanceof JetStreamApiError)) throw err;
+      this.#deps.log.error({ err, subscription: record.id }, 'not written back: the broker refuses it');
+    });
   }
 
   /** Each in its turn; one that we change before its turn has come is left to the next comparison. */
@@ -189,7 +204,7 @@ export class Subscriptions {
   #adopt(record: SubscriptionRecord): void {
     const { engine, sendsInitialStates } = this.#deps;
     this.#quota.add(record.owner);
-    this.#records.set(record.id, record);
+    this.#remember(record);
     engine.add(record, [record.stream === engine.tail.stream ? record.start : 0, {}]);
     if (sendsInitialStates) engine.subscribers.sendStates(record.id, 'first');
   }
@@ -206,9 +221,10 @@ export class Subscriptions {
   }
 
   async #forget(id: string): Promise<void> {
-    const { owner } = this.get(id);
+    const record = this.get(id);
     this.#records.delete(id);
-    this.#quota.giveBack(owner);
+    this.#otherIds.delete(this.#idNow(record));
+    this.#quota.giveBack(record.owner);
     await this.#deps.engine.subscribers.remove(id);
   }
 
@@ -236,7 +252,7 @@ export class Subscriptions {
       this.#quota.giveBack(owner);
       throw err;
     });
-    this.#records.set(id, record);
+    this.#remember(record);
     // What came until now is older than the answer. The tail may pass over other nodes' events; then the start is beyond it.
     const isOfThisLog = record.stream === engine.tail.stream;
     engine.add(record, [isOfThisLog ? Math.max(record.start, engine.tail.position) : engine.tail.position, {}]);
@@ -249,6 +265,11 @@ export class Subscriptions {
   ): Promise<SubscriptionRecord> {
     const isSame = existing.dataVersion === dataVersion && existing.secret === secret;
     if (isSame && existing.disabledAt === undefined) return existing;
+    if (secret !== undefined && isSealed(secret)) {
+      throw new SecretNotReadable(
+        `the secret of subscription ${existing.id} was sealed with a key that this gateway does not have: add that key (${HOW_TO_SET}), or subscribe with the secret again`,
+      );
+    }
     const { dataVersion: _, disabledAt, ...rest } = existing;
     const record = { ...rest, ...(dataVersion && { dataVersion }), ...(secret && { secret }) };
     await available(this.#deps.store.put(record));
@@ -256,6 +277,22 @@ export class Subscriptions {
     if (disabledAt === undefined) this.#deps.engine.subscribers.update(record);
     else await this.#deps.engine.subscribers.enable(record);
     return record;
+  }
+
+  #remember(record: SubscriptionRecord): void {
+    this.#records.set(record.id, record);
+    const idNow = this.#idNow(record);
+    if (idNow !== record.id) this.#otherIds.set(idNow, record.id);
+  }
+
+  /** The id of what is asked for: that of the subscription there is, or that of a new one. */
+  #idOf({ filter, endpoint, caller: { owner } }: SubscribeRequest): string {
+    const id = subscriptionId(this.#deps.idKey, this.#deps.scope, { filter, endpoint, owner });
+    return this.#otherIds.get(id) ?? id;
+  }
+
+  #idNow({ filter, endpointUri, owner }: SubscriptionRecord): string {
+    return subscriptionId(this.#deps.idKey, this.#deps.scope, { filter, endpoint: new URL(endpointUri), owner });
   }
 
   async #oneAtATime<T>(id: string, change: () => Promise<T>): Promise<T> {

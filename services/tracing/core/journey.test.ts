@@ -49,6 +49,9 @@ describe('the hop table of a delivery', () => {
       loopMs: 9.5,
       floorMs: 5.5,
       totalMs: 9.5,
+      coveredMs: 3.6,
+      unaccountedMs: 5.9,
+      gaps: [{ startMs: 3.6, ms: 5.9 }],
     });
     expect(rows(delivery)).toEqual({
       emit: [0.4, 'exact'],
@@ -99,6 +102,14 @@ describe('the hop table of a delivery', () => {
     const delivery = only(spansOf({ gatewayAheadMs: 3_600_000, receive }));
     expect(rows(delivery)['broker']).toEqual([undefined, 'suspect']);
     expect(delivery.totalMs).toBe(6);
+  });
+
+  it('counts once what waited for a gateway that did not look', () => {
+    // The hop has the whole way, the stage and the queue have each its part of it.
+    const receive = { ...RECEIVED, 'ptp.hop.broker_ms': 4.9, 'ptp.stage.broker_ms': 0.9, 'ptp.stage.queue_ms': 4.3 };
+    const delivery = only(spansOf({ receive }));
+    expect(rows(delivery)).toMatchObject({ broker: [0.9, 'derived'], queue: [4.3, 'exact'] });
+    expect(delivery).toMatchObject({ coveredMs: 7.6, unaccountedMs: 1.9 });
   });
 
   it('says suspect of what the collector found suspect, and takes no negative figure', () => {
@@ -163,8 +174,17 @@ describe('the hop table of a delivery', () => {
     });
     fc.assert(
       fc.property(fc.array(span, { maxLength: 8 }), (all) => {
-        for (const { hops, totalMs, loopMs = 0, floorMs = 0, attempts } of deliveriesOf(all.map(toSpan))) {
-          for (const figure of [totalMs, loopMs, floorMs, attempts, ...hops.map(({ ms = 0 }: HopRow) => ms)]) {
+        for (const delivered of deliveriesOf(all.map(toSpan))) {
+          const { hops, totalMs, loopMs = 0, floorMs = 0, attempts, coveredMs, unaccountedMs } = delivered;
+          expect(Math.abs(coveredMs + unaccountedMs - totalMs)).toBeLessThan(5e-4);
+          for (const figure of [
+            totalMs,
+            loopMs,
+            floorMs,
+            attempts,
+            unaccountedMs,
+            ...hops.map(({ ms = 0 }: HopRow) => ms),
+          ]) {
             expect(figure).toBeGreaterThanOrEqual(0);
             expect(figure).toBeLessThan(Infinity);
           }

@@ -1,4 +1,5 @@
 import type { Hop, Stage } from '../../shared/messages.js';
+import { onAxis, type Axis } from './axis.js';
 import { durationMs, type Span } from './span.js';
 
 export type Quality = Hop['quality'];
@@ -6,6 +7,8 @@ export type Quality = Hop['quality'];
 /** One row of the hop table. */
 export interface HopRow {
   hop: Stage;
+  /** Where it begins on the axis: ms after the line was read, of `emit` before it. Absent where that is not known. */
+  startMs?: number;
   /** Never negative; absent when nothing tells it, or when what tells it is impossible. */
   ms?: number;
   from: string;
@@ -14,8 +17,11 @@ export interface HopRow {
   quality?: Quality;
 }
 
-/** One event on its way to one subscription. */
-export interface Delivery {
+/**
+ * One event on its way to one subscription. `totalMs` is the loop, or else the sum of its hops: line read → consumer's
+ * answer.
+ */
+export interface Delivery extends Axis {
   subscription: string;
   /** delivered, retried, dead_letter, too_old; absent while it is under way. */
   outcome?: string;
@@ -23,17 +29,14 @@ export interface Delivery {
   /** Bounds of its latency by one clock, where the collector has closed the loop. */
   loopMs?: number;
   floorMs?: number;
-  /** The loop, or else the sum of its hops: line read → consumer's answer. */
-  totalMs: number;
-  hops: HopRow[];
 }
 
 const STAGES = ['emit', 'parse', 'enqueue', 'publish', 'broker', 'queue', 'retry', 'post'] as const;
 /** No line waits a minute on its way to the collector: its stamp is another clock's. */
 const MAX_EMIT_MS = 60_000;
+/** Nothing is on its way for a year. Sums of less are exact in whole microseconds. */
+const MAX_MS = 366 * 86_400_000;
 const QUALITIES: readonly unknown[] = ['exact', 'derived', 'suspect'];
-/** `emit` comes before the line is read; `publish` and `broker` overlap, and `broker` goes on. */
-const IN_TOTAL: readonly Stage[] = ['parse', 'enqueue', 'broker', 'queue', 'retry', 'post'];
 
 /** The spans of one delivery, by what they are (observability/README.md). */
 interface Spans {
@@ -91,15 +94,13 @@ function delivery(subscription: string, spans: Spans): Delivery {
   const loopMs = figure(receive?.attributes.number('ptp.delivery.loop_ms'));
   const floorMs = figure(receive?.attributes.number('ptp.delivery.floor_ms'));
   const outcome = receive?.attributes.text('ptp.delivery.outcome') ?? process?.attributes.text('ptp.delivery.outcome');
-  const known = hops.filter(({ hop, quality }) => IN_TOTAL.includes(hop) && quality !== 'suspect');
   return {
     subscription,
     ...(outcome !== undefined && { outcome }),
     attempts: figure(process?.attributes.number('ptp.delivery.attempts')) ?? posts.length,
     ...(loopMs !== undefined && { loopMs }),
     ...(floorMs !== undefined && { floorMs }),
-    totalMs: loopMs ?? known.reduce((sum, { ms = 0 }) => sum + ms, 0),
-    hops,
+    ...onAxis(hops, loopMs),
   };
 }
 
@@ -107,11 +108,13 @@ type Figure = Pick<HopRow, 'ms' | 'quality'>;
 
 /** What the collector measured; undefined when it says nothing about this hop. */
 function measured(hop: Stage, receive: Span | undefined): Figure | undefined {
-  const stage = receive?.attributes.number(`ptp.stage.${hop}_ms`);
-  const ms = receive?.attributes.number(`ptp.hop.${hop}_ms`) ?? stage;
+  const said = receive?.attributes.get(`ptp.hop.${hop}_quality`);
+  // The stages exclude one another: a gateway that did not look has its part in `queue`, which the hop `broker` has too.
+  // Of a suspect hop the round trip is known, which it cannot exceed.
+  const kinds = said === 'suspect' ? ['hop', 'stage'] : ['stage', 'hop'];
+  const [ms] = kinds.flatMap((kind) => receive?.attributes.number(`ptp.${kind}.${hop}_ms`) ?? []);
   if (ms === undefined) return undefined;
   if (hop === 'emit' && ms > MAX_EMIT_MS) return { quality: 'suspect' };
-  const said = receive?.attributes.get(`ptp.hop.${hop}_quality`);
   // All stages but the broker's lie within one process.
   const quality = QUALITIES.includes(said) ? (said as Quality) : hop === 'broker' ? 'derived' : 'exact';
   return judged(ms, quality);
@@ -161,11 +164,14 @@ function between(
 }
 
 /** A figure that cannot be is no figure, but the news that clocks disagree. */
-const judged = (ms: number, quality: Quality): Figure =>
-  figure(ms) === undefined ? { quality: 'suspect' } : { ms, quality };
+function judged(measuredMs: number, quality: Quality): Figure {
+  const ms = figure(measuredMs);
+  return ms === undefined ? { quality: 'suspect' } : { ms, quality };
+}
 
+/** To the microsecond: more is not in the clocks. */
 const figure = (value: number | undefined): number | undefined =>
-  value !== undefined && Number.isFinite(value) && value >= 0 ? value : undefined;
+  value !== undefined && value >= 0 && value <= MAX_MS ? Math.round(value * 1_000) / 1_000 : undefined;
 
 /** How long the event of a trace took: its slowest delivery, or else its longest span. */
 export function totalMs(spans: Iterable<Span>, deliveries: readonly Delivery[]): number {

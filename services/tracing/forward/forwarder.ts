@@ -1,5 +1,6 @@
 import { Pool } from 'undici';
 import { sleep, type Clock } from '../../shared/clock.js';
+import { Doublings } from '../../shared/doublings.js';
 import type { Logger } from '../../shared/log.js';
 import type { Encoding, Export } from '../receive/encoding.js';
 import { ForwardQueue, type Batch } from './queue.js';
@@ -44,12 +45,14 @@ export class Forwarder {
   readonly #pool: Pool;
   readonly #queue: ForwardQueue;
   readonly #given = new AbortController();
+  readonly #refusals: Doublings;
   #sending: Promise<void> | undefined;
   #isAway = false;
 
   constructor(settings: ForwardSettings, deps: ForwardDeps) {
     this.#settings = settings;
     this.#deps = deps;
+    this.#refusals = new Doublings(deps.clock);
     this.#queue = new ForwardQueue(settings.queueBytes);
     this.#pool = new Pool(settings.url.origin, { connections: 1, headersTimeout: REQUEST_MS, bodyTimeout: REQUEST_MS });
   }
@@ -95,7 +98,11 @@ export class Forwarder {
         return count('sent', batch.spans);
       }
       if (attempt.is === 'refused') {
-        log.warn({ status: attempt.status, spans: batch.spans }, 'the receiver of forwarded spans refused some');
+        const { status } = attempt;
+        this.#refusals.tell(
+          (times) => log.warn({ status, spans: batch.spans, times }, 'the receiver of forwarded spans refused some'),
+          String(status),
+        );
         return count('failed', batch.spans);
       }
       if (!this.#isAway) log.warn({ why: attempt.why }, 'spans cannot be forwarded, trying again');

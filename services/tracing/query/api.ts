@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../../shared/clock.js';
 import { operations } from '../../shared/http.js';
 import type { Logger } from '../../shared/log.js';
+import { SECURITY_HEADERS } from '../../shared/page.js';
 import type { TraceMemory } from '../core/memory.js';
 import { eventRoutes } from './events.js';
 import { gate } from './gate.js';
@@ -21,11 +22,12 @@ export interface QueryDeps {
 /** What is asked of the tracing service: events, Jaeger's query API, health, metrics. */
 export function createQueryApi({ log, clock, registry, memory, isReady }: QueryDeps): RequestListener {
   const app = new Koa();
-  app.use(problems(log));
+  // Of every answer: also Koa's own, such as the body of a redirect, is a page for a browser.
   app.use(async (ctx, next) => {
-    ctx.set('x-content-type-options', 'nosniff');
+    ctx.set(SECURITY_HEADERS);
     await next();
   });
+  app.use(problems(log));
   const health = operations(registry, isReady);
   app.use(health.routes());
   app.use(gate(clock));

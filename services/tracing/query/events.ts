@@ -1,9 +1,11 @@
 import { Router } from '@koa/router';
+import { landingView, OPERATIONS_LINKS, type Landing } from '../../shared/landing.js';
+import { sendPage, wantsPage } from '../../shared/page.js';
 import { deliveriesOf, type Delivery } from '../core/journey.js';
 import type { Interest } from '../core/keep.js';
 import type { Trace, TraceMemory } from '../core/memory.js';
 import { durationMs, eventIdOf, type Span } from '../core/span.js';
-import { CONTENT_SECURITY_POLICY, eventPage, homePage } from './page.js';
+import { eventPart, homePart, type HomeView } from './page.js';
 import { Problem } from './problem.js';
 
 /** One event, as `/v1/events/{id}` tells of it. */
@@ -49,6 +51,12 @@ export interface SpanView {
 
 const LISTED = 50;
 
+const LANDING: Landing = {
+  service: 'ptp-tracing',
+  about: 'Where the time of an event went: /v1/events/ and its id, and what was slow or remarkable lately.',
+  links: [{ path: '/api/services', title: 'Jaeger’s query API, for Grafana' }, ...OPERATIONS_LINKS],
+};
+
 /** Looking up an event by its id, as JSON or as a page, and the page that lists the last ones. */
 export function eventRoutes(memory: TraceMemory): Router {
   const router = new Router();
@@ -60,14 +68,8 @@ export function eventRoutes(memory: TraceMemory): Router {
       throw new Problem(404, 'event not found', 'no span of this event is in memory: not traced, not kept, or too old');
     }
     const view = eventView(memory, trace, id);
-    ctx.vary('Accept');
-    if (ctx.accepts('json', 'html') !== 'html') {
-      ctx.body = view;
-      return;
-    }
-    ctx.set('content-security-policy', CONTENT_SECURITY_POLICY);
-    ctx.type = 'html';
-    ctx.body = eventPage(view);
+    if (wantsPage(ctx)) sendPage(ctx, `Event ${id}`, eventPart(view));
+    else ctx.body = view;
   });
 
   router.get('/', (ctx) => {
@@ -79,9 +81,9 @@ export function eventRoutes(memory: TraceMemory): Router {
     const kept = memory.newestFirst().filter(({ keptFor }) => keptFor !== undefined);
     const slow = kept.filter((trace) => memory.verdictOn(trace).interests.includes('slow'));
     const lines = (traces: Trace[]): Summary[] => traces.slice(0, LISTED).map((trace) => summary(memory, trace));
-    ctx.set('content-security-policy', CONTENT_SECURITY_POLICY);
-    ctx.type = 'html';
-    ctx.body = homePage({ slow: lines(slow), kept: lines(kept) });
+    const view: HomeView = { ...landingView(LANDING, ctx), slow: lines(slow), kept: lines(kept) };
+    if (wantsPage(ctx)) sendPage(ctx, view.service, homePart(view));
+    else ctx.body = view;
   });
   return router;
 }

@@ -1,97 +1,65 @@
-import { createHash } from 'node:crypto';
+import { html, type Html } from '../../shared/html.js';
+import { landingPart, type LandingView } from '../../shared/landing.js';
+import type { Stretch } from '../core/axis.js';
 import type { Delivery, HopRow } from '../core/journey.js';
 import type { EventView, SpanView, Summary } from './events.js';
-import { html, Html } from './html.js';
-
-const STYLE = `
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1a1a1a; background: #fff; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-table { border-collapse: collapse; width: 100%; } td, th { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #ddd; vertical-align: top; }
-.number { text-align: right; font-variant-numeric: tabular-nums; } .suspect, .error { color: #b00020; font-weight: 600; }
-code, td { overflow-wrap: anywhere; } summary { cursor: pointer; }
-@media (prefers-color-scheme: dark) { body { color: #eee; background: #161616; } td, th { border-color: #444; } a { color: #8ab4f8; } .suspect, .error { color: #ff8a80; } }
-`;
-
-// Ours, and its hash is over these very characters.
-const STYLE_ELEMENT = new Html(`<style>${STYLE}</style>`);
-const styleHash = createHash('sha256').update(STYLE).digest('base64');
-
-/** No scripts, nothing from elsewhere: what spans contain is a stranger's. */
-export const CONTENT_SECURITY_POLICY = `default-src 'none'; style-src 'sha256-${styleHash}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`;
 
 /** Rows of a page, at most; the JSON has all. */
 const MAX_DELIVERIES = 100;
 const MAX_SPANS = 500;
 
-export const homePage = ({ slow, kept }: { slow: Summary[]; kept: Summary[] }): string =>
-  page(
-    'Event traces',
-    html`<h1>Event traces</h1>
-      <form action="/" method="get">
-        <label>Event id <input name="event" size="40" required /></label> <button>Look up</button>
-      </form>
-      <h2>Slow</h2>
-      ${summaries(slow)}
-      <h2>Last kept</h2>
-      ${summaries(kept)}`,
-  );
+/** What `/` tells. */
+export interface HomeView extends LandingView {
+  slow: Summary[];
+  kept: Summary[];
+}
+
+export const homePart = ({ slow, kept, ...landing }: HomeView): Html =>
+  html`${landingPart(landing)}
+    <form action="/" method="get">
+      <label>Event id <input name="event" size="40" required /></label> <button>Look up</button>
+    </form>
+    <h2>Slow</h2>
+    ${summaries(slow)}
+    <h2>Last kept</h2>
+    ${summaries(kept)}`;
 
 /** What a browser is shown of an error. */
-export const problemPage = (title: string, detail: string): string =>
-  page(
-    title,
-    html`<p><a href="/">All traces</a></p>
-      <h1>${title}</h1>
-      <p>${detail}</p>`,
-  );
+export const problemPart = (title: string, detail: string): Html =>
+  html`<p><a href="/">All traces</a></p>
+    <h1>${title}</h1>
+    <p>${detail}</p>`;
 
-export const eventPage = (view: EventView): string =>
-  page(
-    `Event ${view.event ?? ''}`,
-    html`<p><a href="/">All traces</a></p>
-      <h1>Event <code>${view.event ?? ''}</code></h1>
-      <table>
-        ${fact('node', view.node)} ${fact('resource', view.resource)} ${fact('state', view.state)}
-        ${fact('time', view.time)} ${fact('total', `${ms(view.totalMs)} ms`)}
-        ${fact('remarkable', view.interests.join(', ') || 'nothing')}
-        ${fact('kept for', view.keptFor ?? 'still gathering spans')}
+export const eventPart = (view: EventView): Html =>
+  html`<p><a href="/">All traces</a></p>
+    <h1>Event <code>${view.event ?? ''}</code></h1>
+    <table>
+      ${fact('node', view.node)} ${fact('resource', view.resource)} ${fact('state', view.state)}
+      ${fact('time', view.time)} ${fact('total', `${ms(view.totalMs)} ms`)}
+      ${fact('remarkable', view.interests.join(', ') || 'nothing')}
+      ${fact('kept for', view.keptFor ?? 'still gathering spans')}
+      <tr>
+        <th>trace</th>
+        <td><a href="/api/traces/${view.traceId}">${view.traceId}</a></td>
+      </tr>
+    </table>
+    ${view.deliveries.slice(0, MAX_DELIVERIES).map(delivery)} ${more(view.deliveries.length - MAX_DELIVERIES)}
+    <h2>Spans</h2>
+    <table>
+      <thead>
         <tr>
-          <th>trace</th>
-          <td><a href="/api/traces/${view.traceId}">${view.traceId}</a></td>
+          <th>start</th>
+          <th class="number">ms</th>
+          <th>service</th>
+          <th>name</th>
+          <th>attributes</th>
         </tr>
-      </table>
-      ${view.deliveries.slice(0, MAX_DELIVERIES).map(delivery)} ${more(view.deliveries.length - MAX_DELIVERIES)}
-      <h2>Spans</h2>
-      <table>
-        <thead>
-          <tr>
-            <th>start</th>
-            <th class="number">ms</th>
-            <th>service</th>
-            <th>name</th>
-            <th>attributes</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${view.spans.slice(0, MAX_SPANS).map(span)}
-        </tbody>
-      </table>
-      ${more(view.spans.length - MAX_SPANS)} ${more(view.lostSpans, 'spans had no room')}`,
-  );
-
-const page = (title: string, body: Html): string =>
-  html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width" />
-        <title>${title}</title>
-        ${STYLE_ELEMENT}
-      </head>
-      <body>
-        ${body}
-      </body>
-    </html> `.text;
+      </thead>
+      <tbody>
+        ${view.spans.slice(0, MAX_SPANS).map(span)}
+      </tbody>
+    </table>
+    ${more(view.spans.length - MAX_SPANS)} ${more(view.lostSpans, 'spans had no room')}`;
 
 const delivery = (one: Delivery): Html =>
   html`<h2>To subscription <code>${one.subscription}</code></h2>
@@ -99,7 +67,7 @@ const delivery = (one: Delivery): Html =>
       ${one.outcome ?? 'under way'}, ${one.attempts} ${one.attempts === 1 ? 'attempt' : 'attempts'}; ${ms(one.totalMs)}
       ms${
         one.loopMs === undefined
-          ? html` (sum of the hops)`
+          ? html` (sum of the hops that are known)`
           : html` (loop, by one clock; at least ${ms(one.floorMs)} ms)`
       }
     </p>
@@ -109,23 +77,60 @@ const delivery = (one: Delivery): Html =>
           <th>hop</th>
           <th>from</th>
           <th>to</th>
+          <th class="number">start</th>
           <th class="number">ms</th>
+          <th class="axis">of the total</th>
           <th>quality</th>
         </tr>
       </thead>
       <tbody>
-        ${one.hops.map(hopRow)}
+        ${one.hops.map((row) => hopRow(row, one))} ${sums(one)}
       </tbody>
     </table>`;
 
-const hopRow = ({ hop, from, to, ms: took, quality }: HopRow): Html =>
+const hopRow = ({ hop, from, to, startMs, ms: took, quality }: HopRow, { totalMs }: Delivery): Html =>
   html`<tr>
     <td>${hop}</td>
     <td>${from}</td>
     <td>${to}</td>
+    <td class="number">${ms(startMs)}</td>
     <td class="number">${ms(took)}</td>
+    <td class="axis">${startMs === undefined ? '' : bar([{ startMs, ms: took ?? 0 }], totalMs)}</td>
     <td class="${quality ?? ''}">${quality ?? '–'}</td>
   </tr>`;
+
+/** What the rows add up to: time that several have in common counts once, and `emit` lies before the start. */
+const sums = ({ coveredMs, unaccountedMs, totalMs, gaps }: Delivery): Html =>
+  html`<tr>
+      <td colspan="4">in the rows above, overlaps once</td>
+      <td class="number">${ms(coveredMs)}</td>
+      <td></td>
+      <td></td>
+    </tr>
+    <tr>
+      <td colspan="3">not accounted for</td>
+      <td class="number">${ms(gaps[0]?.startMs)}</td>
+      <td class="number">${ms(unaccountedMs)}</td>
+      <td class="axis">${bar(gaps, totalMs, 'gap')}</td>
+      <td></td>
+    </tr>
+    <tr>
+      <th colspan="4">total</th>
+      <th class="number">${ms(totalMs)}</th>
+      <td></td>
+      <td></td>
+    </tr>`;
+
+/** Where stretches lie in the total. A short one is seen, and what lies outside ends at the border. */
+function bar(stretches: readonly Stretch[], totalMs: number, kind = 'hop'): Html {
+  const scale = (at: number): number => (totalMs > 0 ? Math.min(Math.max((1_000 * at) / totalMs, 0), 1_000) : 0);
+  const rects = stretches.map(({ startMs, ms: took }) => {
+    const x = Math.min(scale(startMs), 996);
+    const width = Math.max(scale(startMs + took) - x, 4);
+    return html`<rect class="${kind}" x="${x.toFixed(1)}" y="3" width="${width.toFixed(1)}" height="8" />`;
+  });
+  return html`<svg viewBox="0 0 1000 14" preserveAspectRatio="none" aria-hidden="true">${rects}</svg>`;
+}
 
 const span = (one: SpanView): Html =>
   html`<tr>

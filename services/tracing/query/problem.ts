@@ -1,6 +1,8 @@
 import type { Context, Next } from 'koa';
+import { Doublings } from '../../shared/doublings.js';
 import type { Logger } from '../../shared/log.js';
-import { CONTENT_SECURITY_POLICY, problemPage } from './page.js';
+import { sendPage, wantsPage } from '../../shared/page.js';
+import { problemPart } from './page.js';
 import { BadParameter } from './search.js';
 
 /** An error with the status it answers with. */
@@ -36,26 +38,24 @@ function unanswered({ status, method, path, response }: Context): Problem {
 
 /** Renders every error: in Jaeger's form where its API is asked, as a page for a browser, else as problem+json (RFC 9457). */
 export function problems(log: Logger) {
+  const failures = new Doublings();
   return async (ctx: Context, next: Next): Promise<void> => {
     try {
       await next();
       if (ctx.body === undefined && ctx.status >= 400) throw unanswered(ctx);
     } catch (err) {
       const { status, title, message, headers } = toProblem(err);
-      if (status === 500) log.error({ err, method: ctx.method, path: ctx.path }, 'request failed');
+      if (status === 500) {
+        const { method, path } = ctx;
+        failures.tell((times) => log.error({ err, method, path, times }, 'request failed'));
+      }
       ctx.status = status;
       ctx.set(headers);
       if (ctx.path.startsWith('/api/')) {
         ctx.body = { data: null, total: 0, limit: 0, offset: 0, errors: [{ code: status, msg: message }] };
         return;
       }
-      ctx.vary('Accept');
-      if (ctx.accepts('json', 'html') === 'html') {
-        ctx.set('content-security-policy', CONTENT_SECURITY_POLICY);
-        ctx.type = 'html';
-        ctx.body = problemPage(title, message);
-        return;
-      }
+      if (wantsPage(ctx)) return sendPage(ctx, title, problemPart(title, message));
       ctx.type = 'application/problem+json';
       ctx.body = JSON.stringify({ type: 'about:blank', title, status, detail: message, error: message });
     }

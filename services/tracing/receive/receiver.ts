@@ -2,6 +2,8 @@ import type { RequestListener } from 'node:http';
 import { Router } from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import type { Clock } from '../../shared/clock.js';
+import { Doublings } from '../../shared/doublings.js';
+import { landingPage } from '../../shared/landing.js';
 import type { Logger } from '../../shared/log.js';
 import { Malformed } from '../core/decode.js';
 import type { Span } from '../core/span.js';
@@ -11,6 +13,8 @@ import { Refused, RPC_CODES } from './refused.js';
 
 export interface ReceiverDeps {
   log: Logger;
+  /** Where the traces are looked at. */
+  queryPort: number;
   clock: Clock;
   /** Takes what a request has brought. */
   take: (spans: readonly Span[]) => void;
@@ -27,7 +31,7 @@ export interface ReceiverDeps {
  * The OTLP/HTTP receiver (https://opentelemetry.io/docs/specs/otlp/#otlphttp): POST /v1/traces in JSON or protobuf,
  * gzip or not. Answers in the request's encoding, errors as google.rpc.Status.
  */
-export function createReceiver({ log, clock, take, forward, count }: ReceiverDeps): RequestListener {
+export function createReceiver({ log, queryPort, clock, take, forward, count }: ReceiverDeps): RequestListener {
   const bodies = new Bodies(clock);
   const router = new Router();
   router.post('/v1/traces', async (ctx) => {
@@ -44,7 +48,15 @@ export function createReceiver({ log, clock, take, forward, count }: ReceiverDep
     answer(ctx, encoding.contentType, encoding.response(partial));
   });
 
+  const landing = landingPage({
+    service: 'ptp-tracing',
+    about: 'This port takes spans: OTLP over HTTP, POST /v1/traces.',
+    links: [{ path: '/', title: 'the traces', port: queryPort }],
+  });
+
   const app = new Koa();
+  // No request of a sender: not counted.
+  app.use(landing);
   app.use(async (ctx, next) => {
     await next();
     count.request(ctx.status);
@@ -66,13 +78,17 @@ function answer(ctx: Context, contentType: string, body: Buffer): void {
 
 /** Answers every error with a Status, in the request's encoding where it has one. */
 function errors(log: Logger) {
+  const failures = new Doublings();
   return async (ctx: Context, next: Next): Promise<void> => {
     try {
       await next();
       if (ctx.body === undefined && ctx.status >= 400) throw unanswered(ctx);
     } catch (err) {
       const refused = toRefused(err);
-      if (refused.status === 500) log.error({ err, method: ctx.method, path: ctx.path }, 'request failed');
+      if (refused.status === 500) {
+        const { method, path } = ctx;
+        failures.tell((times) => log.error({ err, method, path, times }, 'request failed'));
+      }
       const encoding = encodingOf(ctx.get('content-type')) ?? jsonEncoding;
       ctx.status = refused.status;
       ctx.set(refused.headers);

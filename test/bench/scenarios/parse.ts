@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseConfigFile } from '../../../services/collector/parse/configFile.js';
-import { parse } from '../../../services/collector/parse/line.js';
+import { readLine } from '../../../services/collector/parse/line.js';
 import { NodeClocks } from '../../../services/collector/state/nodeClocks.js';
 import { ROOT } from '../programs.js';
 import type { Scenario } from '../scenario.js';
@@ -54,8 +54,9 @@ function usPerLine(lines: readonly string[]): number {
     let at = { now: Date.now(), monotonic: performance.now() };
     for (const [index, line] of read.entries()) {
       if (index % LINES_PER_READ === 0) at = { now: Date.now(), monotonic: performance.now() };
-      const seen = parse(line);
-      if (typeof seen !== 'string') clocks.observe(seen, at);
+      readLine(line, (seen) => {
+        if (typeof seen !== 'string') clocks.observe(seen, at);
+      });
     }
     done += read.length;
   }
