@@ -21,7 +21,7 @@ export const declareMetrics = (registry: Registry) => ({
     'ptp_gateway_deliveries_total',
     'Deliveries that came to an end, by outcome (delivered, retried: not with the first attempt, dead_letter, too_old).',
     'outcome',
-    ['delivered', 'retried', 'dead_letter', 'too_old'],
+    [],
   ),
   attempts: new PlainHistogram(
     registry,

@@ -205,7 +205,7 @@ describe('one POST, whatever the other side does', () => {
       const { request, end, heard } = send();
       await eventually(() => requests === 3);
       request.abort();
-      expect((await end()).kind).toBe('stopped');
+      expect((await end()).kind).toBe('cancelled');
       expect(heard).toEqual(['stopped']);
     });
   });
