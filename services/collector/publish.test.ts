@@ -24,7 +24,7 @@ describe('an event for the bus', () => {
         log: pino({ level: 'silent' }),
         isConnected: () => true,
         onFailed: () => undefined,
-    onNoStream: () => undefined,
+        onNoStream: () => undefined,
         onPublished: () => undefined,
         onAttempt: () => ({}),
         stream: undefined,
