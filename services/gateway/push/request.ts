@@ -17,6 +17,13 @@ export interface RequestOwner<About> {
   finish(about: About, result: AttemptResult, cause?: unknown): void;
 }
 
+/** Whose answers have come in this turn: undici has their connections back only after it has told us. */
+const answered: { end(): void }[] = [];
+
+function endAnswered(): void {
+  for (const request of answered.splice(0)) request.end();
+}
+
 /**
  * One POST under way. Undici is used by its innermost door, `dispatch`: a stream for an answer that nobody reads, and an
  * AbortSignal for each request, would cost more than the request itself.
@@ -122,6 +129,12 @@ export class Request<About> implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    answered.push(this);
+    if (answered.length === 1) queueMicrotask(endAnswered);
+  }
+
+  /** Its connection is free. */
+  end(): void {
     this.#end(this.#result ?? { kind: 'failed', reason: 'no status' });
   }
 
