@@ -16,9 +16,8 @@ import { startCanary } from './canary/canary.js';
 import type { GatewayConfig } from './config.js';
 import { DeadLetters } from './delivery/deadLetters.js';
 import { Engine } from './delivery/engine.js';
-import { CONNECTIONS_PER_ORIGIN } from './delivery/originSlots.js';
-import { Poster } from './delivery/post.js';
-import { endpointAgent } from './endpoints/agent.js';
+import { CONNECTIONS_PER_ORIGIN } from './push/originLimiter.js';
+import { endpointAgent, type EndpointAgent } from './endpoints/agent.js';
 import { checkEndpoint } from './endpoints/check.js';
 import { checkedFor } from './endpoints/checkedFor.js';
 import { EndpointChecks } from './endpoints/checks.js';
@@ -75,7 +74,7 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     access: openTokens(config.tokensFile, deps),
     isSidecar: config.isSidecar,
     subscriptions: () => whenLoaded().subscriptions,
-    doing: (id, isExact) => whenLoaded().engine.deliverer.doing(id, isExact),
+    doing: (id, isExact) => whenLoaded().engine.subscribers.doing(id, isExact),
     startedAt: clock.now(),
     currentState: async (node, path) => whenLoaded().states.current(node, path),
     deadLetters: async (id) => whenLoaded().deadLetters.list(id),
@@ -103,7 +102,7 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
   log.info({ port: server.port }, 'serving the API');
 
   const broker = await connectBroker(config.broker, 'gateway', deps, health);
-  loaded = await serve(config, deps, { broker, health, metrics, poster: new Poster(agent, config.dataNames, clock) });
+  loaded = await serve(config, deps, { broker, health, metrics, agent });
   log.info({ port: server.port, subscriptions: loaded.subscriptions.size }, 'ready');
   return { apiPort: server.port };
 }
@@ -112,11 +111,11 @@ interface Parts {
   broker: NatsConnection;
   health: Health;
   metrics: GatewayMetrics;
-  poster: Poster;
+  agent: EndpointAgent;
 }
 
 /** Loads subscriptions and cursor, and delivers from there on. */
-async function serve(config: GatewayConfig, deps: Deps, { broker, health, metrics, poster }: Parts): Promise<Loaded> {
+async function serve(config: GatewayConfig, deps: Deps, { broker, health, metrics, agent }: Parts): Promise<Loaded> {
   const { log, life, clock } = deps;
   const { js, jsm } = await jetStream(broker);
   const kvm = new Kvm(js);
@@ -144,7 +143,8 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, health, metric
     maxAgeMs: config.maxEventAgeMs,
     states,
     deadLetters,
-    poster,
+    agent,
+    defaultNames: config.dataNames,
     metrics,
     measuring,
     unreadable,
@@ -196,7 +196,7 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, health, metric
   const publishers = await openPublishers(broker, config.scope, { clock, unreadable });
   metrics.cne.subscriptions(() => subscriptions.size);
   metrics.cne.publishers(() => publishers.count());
-  metrics.cne.senders(() => engine.deliverer.all());
+  metrics.cne.senders(() => engine.subscribers.all());
   const { gateway, sender } = measuring;
   const countNodes = async (): Promise<number> =>
     (await jsm.streams.info(`KV_${bus.buckets.states}`)).state.num_subjects ?? 0;

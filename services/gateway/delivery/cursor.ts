@@ -16,11 +16,11 @@ export const MAX_OPEN_LANES = 1_024;
  */
 export function subscriptionCursor(
   tail: number,
-  served: { hi: number; open: readonly (readonly [subject: string, firstUnsettled: number])[]; owesStates: boolean },
+  served: { hi: number; open: readonly (readonly [subject: string, firstUnsettled: number])[]; areStatesDue: boolean },
 ): SubscriptionCursor | undefined {
-  const { hi, open, owesStates } = served;
-  if (open.length === 0 && hi === tail && !owesStates) return undefined;
-  const owed: [true] | [] = owesStates ? [true] : [];
+  const { hi, open, areStatesDue } = served;
+  if (open.length === 0 && hi === tail && !areStatesDue) return undefined;
+  const owed: [true] | [] = areStatesDue ? [true] : [];
   if (open.length > MAX_OPEN_LANES) return [Math.min(...open.map(([, first]) => first)) - 1, {}, ...owed];
   return [hi, Object.fromEntries(open), ...owed];
 }
@@ -51,16 +51,16 @@ export function fitted(
   }
   if (total > largest) {
     const lowest = sized.reduce((low, { cursor: [hi] }) => Math.min(low, hi), tail);
-    const isOwed = sized.some(({ cursor: [, , owesStates] }) => owesStates);
+    const isOwed = sized.some(({ cursor: [, , areStatesDue] }) => areStatesDue);
     return { tail: lowest, subs: {}, ...(isOwed && { owed: true }), coarse };
   }
   return { tail, subs: Object.fromEntries(sized.map(({ id, cursor }) => [id, cursor])), coarse };
 }
 
 /** Without its lanes an entry begins at its oldest event. */
-function coarser([hi, open, owesStates]: SubscriptionCursor): SubscriptionCursor {
+function coarser([hi, open, areStatesDue]: SubscriptionCursor): SubscriptionCursor {
   const oldest = Object.values(open).reduce((low, first) => Math.min(low, first - 1), hi);
-  return owesStates ? [oldest, {}, true] : [oldest, {}];
+  return areStatesDue ? [oldest, {}, true] : [oldest, {}];
 }
 
 /** About what it takes in JSON. */
@@ -98,7 +98,7 @@ export function resumeAt(
 ): SubscriptionCursor {
   const start = record.stream === stream ? record.start : 0;
   if (cursor?.stream !== stream) return [start, {}];
-  const [hi, open, owesStates = false] = cursor.subs[record.id] ?? [cursor.tail, {}, cursor.owed];
+  const [hi, open, areStatesDue = false] = cursor.subs[record.id] ?? [cursor.tail, {}, cursor.owed];
   // An entry that is not beyond the start is one of an earlier subscription with the same id.
-  return start >= hi ? [start, {}, owesStates] : [hi, open, owesStates];
+  return start >= hi ? [start, {}, areStatesDue] : [hi, open, areStatesDue];
 }

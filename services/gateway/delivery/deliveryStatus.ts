@@ -46,7 +46,11 @@ export class DeliveryStatus {
   }
 
   /** Has a line told at each doubling: a consumer that is down for hours must not fill the disk. */
-  tell(what: 'not delivered' | 'recovered' | 'dead letter', clock: Clock, line: (times: number) => void): void {
+  tell(
+    what: 'not delivered' | 'recovered' | 'dead letter' | 'too old',
+    clock: Clock,
+    line: (times: number) => void,
+  ): void {
     this.#lines ??= new Doublings(clock);
     this.#lines.tell(line, what);
   }

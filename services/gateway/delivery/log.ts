@@ -4,6 +4,7 @@ import { isBelievableSequence } from '../../shared/believable.js';
 import { bus } from '../../shared/contract/bus.js';
 import { BadEvent, decodeEvent, type PtpEvent } from '../../shared/event.js';
 import { BadName, eventSubject, nodeToken, resourceAddress, resourceOfSubject } from '../../shared/subjects.js';
+import type { DataVersion } from '../subscriptions/record.js';
 import { RESOURCES, type ResourceFilter } from '../subscriptions/resource.js';
 import type { Newest } from './newest.js';
 import { Ring, type RingLimits } from './ring.js';
@@ -31,6 +32,8 @@ export interface LoggedEvent {
   received?: TailMessage['received'];
   traceparent?: string | undefined;
   event: PtpEvent;
+  /** What is posted of it, by the names in it; made when it is first needed. */
+  bodies?: Partial<Record<DataVersion, Buffer>>;
 }
 
 /** Which subjects of the log somebody reads. */
