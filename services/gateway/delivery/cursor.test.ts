@@ -3,6 +3,7 @@ import {
   isInside,
   MAX_OPEN_LANES,
   resumeAt,
+  servedUpTo,
   subscriptionCursor,
   type Cursor,
   type SubscriptionCursor,
@@ -66,9 +67,21 @@ describe('isInside', () => {
     ['a tail beyond the end', cursor({}, 101), false],
     ['a subscription beyond the end', cursor({ s1: [101, {}] }), false],
     ['a lane beyond the end', cursor({ s1: [100, { [SUBJECT]: 101 }] }), false],
+    ['past events before the tail', { ...cursor({}), past: [[3, 100]] } satisfies Cursor, true],
+    ['past events beyond the tail', { ...cursor({}, 90), past: [[3, 100]] } satisfies Cursor, false],
     ['a lane of no subject', cursor({ s1: [100, { 'a b': 90 }] }), false],
   ])('%s', (_, saved, is) => {
     expect(isInside(saved, log)).toBe(is);
+  });
+});
+
+describe('servedUpTo', () => {
+  it.each([
+    ['the tail', cursor({}), 100],
+    ['what a detached subscription has read', cursor({ s1: [60, {}], s2: [80, {}] }), 60],
+    ['what is settled before an open lane', cursor({ s1: [100, { a: 70, b: 51 }], s2: [80, {}] }), 50],
+  ])('%s', (_, saved, upTo) => {
+    expect(servedUpTo(saved)).toBe(upTo);
   });
 });
 

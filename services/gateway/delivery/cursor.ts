@@ -63,6 +63,13 @@ function coarser([hi, open, areStatesDue]: SubscriptionCursor): SubscriptionCurs
   return areStatesDue ? [oldest, {}, true] : [oldest, {}];
 }
 
+/** Up to where all of them are served. */
+export const servedUpTo = ({ tail, subs }: Pick<Cursor, 'tail' | 'subs'>): number =>
+  Object.values(subs).reduce(
+    (low, [hi, open]) => Object.values(open).reduce((lowest, first) => Math.min(lowest, first - 1), Math.min(low, hi)),
+    tail,
+  );
+
 /** About what it takes in JSON. */
 const sizeOf = (id: string, [, open]: SubscriptionCursor): number =>
   Object.keys(open).reduce((sum, subject) => sum + subject.length + 14, id.length + 24);
@@ -75,10 +82,11 @@ export interface LogEnds {
 }
 
 /** A cursor means something only inside its log: all it says was read there. One of another log is dealt with by `resumeAt`. */
-export function isInside({ stream, tail, subs }: Cursor, { created, lastSeq }: LogEnds): boolean {
+export function isInside({ stream, tail, subs, past = [] }: Cursor, { created, lastSeq }: LogEnds): boolean {
   if (stream !== created) return true;
   return (
     tail <= lastSeq &&
+    past.every(([, upTo]) => upTo <= tail) &&
     Object.values(subs).every(
       ([hi, open]) =>
         hi <= lastSeq && Object.entries(open).every(([subject, first]) => first <= lastSeq && isEventSubject(subject)),

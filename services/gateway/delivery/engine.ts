@@ -19,7 +19,7 @@ import type { DataVersion, SubscriptionRecord } from '../subscriptions/record.js
 import type { Unreadable } from '../unreadable.js';
 import { targetsOf, type ResourceFilter } from '../subscriptions/resource.js';
 import { CurrentEvents } from './currentEvents.js';
-import { fitted, isInside, resumeAt, type Cursor, type SubscriptionCursor } from './cursor.js';
+import { fitted, isInside, resumeAt, servedUpTo, type Cursor } from './cursor.js';
 import { CursorKeeper, type CursorTaken } from './cursorKeeper.js';
 import type { DeadLetters } from './deadLetters.js';
 import { EventLog } from './log.js';
@@ -168,7 +168,8 @@ export class Engine {
         const { coarse, ...positions } = fitted(position, this.subscribers.cursors(position));
         metrics.coarseCursors.inc(coarse);
         const { repeated } = this.#newest;
-        return { stream, ...positions, ...(repeated && { repeated }) };
+        const past = this.#events.past(servedUpTo(positions), positions.tail);
+        return { stream, ...positions, ...(repeated && { repeated }), ...(past && { past }) };
       },
       onSaved: () => metrics.cursorSaves.inc(),
       onTaken: parts.onTaken,
@@ -192,6 +193,7 @@ export class Engine {
     const position = positionIn({ stream, cursor });
     this.#newest.forget();
     this.#newest.recall(cursor?.repeated ?? {});
+    this.#events.recallPast((cursor?.stream === created && cursor.past) || []);
     const isOwnNodeEnough = records.every(({ filter }) => this.#tailScope.covers(filter));
     await this.#learnNewest(position, isOwnNodeEnough ? this.#tailScope.filter : undefined);
     return { stream, cursor };
@@ -216,8 +218,8 @@ export class Engine {
     this.#events.beginsAt(stream.firstSeq);
     if (!records.every(({ filter }) => this.#tailScope.covers(filter))) this.#tailScope.widen();
     for (const record of records) {
-      // A start is inside the log, too: whoever wrote another would have the subscription wait for years.
-      const start = Math.min(record.start, stream.lastSeq);
+      // A start is inside the log, too: another would have the subscription wait for years. The cursor knows better then.
+      const start = record.start <= stream.lastSeq ? record.start : cursor === undefined ? stream.lastSeq : 0;
       this.subscribers.add(record, resumeAt(cursor, { ...record, start }, stream.created));
     }
     this.tail.start(stream.created, position);
@@ -235,8 +237,11 @@ export class Engine {
     return Math.max(this.tail.position, this.#logEnd);
   }
 
-  /** Serves a subscription from `resume` on, and has the tail read everything when it is about other nodes. */
-  add(record: SubscriptionRecord, resume: SubscriptionCursor): void {
+  /**
+   * Serves a subscription from a position on, and has the tail read everything when it is about other nodes.
+   * @param start somebody else may have stored it: beyond the log it is the end of the log
+   */
+  add(record: SubscriptionRecord, start: number): void {
     if (!this.#tailScope.covers(record.filter)) {
       this.#tailScope.widen();
       // What is in memory lacks the other nodes' events.
@@ -244,7 +249,7 @@ export class Engine {
       this.tail.refilter();
       void this.#learnNewest(this.tail.position, undefined);
     }
-    this.subscribers.add(record, resume);
+    this.subscribers.add(record, [Math.min(start, Math.max(this.tail.lastKnown, this.#logEnd)), {}]);
   }
 
   /** Now and then, so that a subscription that is deleted and made again does not have the log read anew each time. */

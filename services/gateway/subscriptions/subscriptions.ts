@@ -205,7 +205,7 @@ export class Subscriptions {
     const { engine, sendsInitialStates } = this.#deps;
     this.#quota.add(record.owner);
     this.#remember(record);
-    engine.add(record, [record.stream === engine.tail.stream ? record.start : 0, {}]);
+    engine.add(record, record.stream === engine.tail.stream ? record.start : 0);
     if (sendsInitialStates) engine.subscribers.sendStates(record.id, 'first');
   }
 
@@ -255,7 +255,7 @@ export class Subscriptions {
     this.#remember(record);
     // What came until now is older than the answer. The tail may pass over other nodes' events; then the start is beyond it.
     const isOfThisLog = record.stream === engine.tail.stream;
-    engine.add(record, [isOfThisLog ? Math.max(record.start, engine.tail.position) : engine.tail.position, {}]);
+    engine.add(record, isOfThisLog ? Math.max(record.start, engine.tail.position) : engine.tail.position);
     return record;
   }
 
