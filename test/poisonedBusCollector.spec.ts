@@ -222,6 +222,20 @@ describe('a collector on a poisoned bus', () => {
     await goesOn();
   });
 
+  it('remembers a value whose operation is none: it deletes nothing', async () => {
+    const { sequence } = await changeIsStored();
+    const value = await eventually(async () => {
+      const saved = await savedState();
+      return saved.resources.length > 0 ? JSON.stringify(saved) : undefined;
+    });
+    await collector.stop();
+    await poisoner.publish(keySubject('states', KEY), 'NATS/1.0\r\nKV-Operation: X\r\n\r\n', value);
+    // Now the value alone tells how far it was.
+    await jsm.streams.purge(STREAM, { filter: SUBJECT });
+    await startCollector();
+    expect((await changeIsStored()).sequence).toBe(String(Number(sequence) + 1));
+  });
+
   it('reads what is stored with the headers of a status', async () => {
     await changeIsStored();
     for (const [, block] of POISONED_HEADERS) {

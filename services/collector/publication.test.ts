@@ -1,6 +1,7 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { FakeClock } from '../../test/support/fakeClock.js';
 import { FineClock } from '../shared/clock.js';
+import { bus } from '../shared/contract/bus.js';
+import type { PtpEvent } from '../shared/event.js';
 import { Journeys } from './journeys.js';
 import type { Departure } from './latency/hops.js';
 import { Outbox, type Outgoing, type Sent } from './outbox.js';
@@ -10,14 +11,15 @@ import { Publication } from './publication.js';
 import { NodeClocks } from './state/nodeClocks.js';
 import type { Change } from './state/change.js';
 
-const LINE = 'ptp4l[999.500]: [ptp4l.0.config] master offset 17 s2 freq -5120 path delay 3';
+const line = (ns: number): string => `ptp4l[999.500]: [ptp4l.0.config] master offset ${ns} s2 freq -5120 path delay 3`;
 const NOTHING = { state: undefined, lastEvents: new Map(), lastClocks: new Map(), unreached: new Map() };
 
 /** A publication whose events go nowhere, and what was measured of them. */
-function world(answer: () => Sent = () => 'stored') {
+function world() {
   const clock = new FakeClock();
   const left: Departure[] = [];
-  const stored: Outgoing[] = [];
+  const sent: Outgoing[] = [];
+  const answers: Sent[] = [];
   const loop = { sent: (one: Departure) => void left.push(one), stored: () => undefined, dropped: () => undefined };
   const journeys = new Journeys({ nodeName: 'n1', clock, fine: new FineClock(clock), tracing: undefined, loop });
   const clocks = new NodeClocks();
@@ -35,22 +37,20 @@ function world(answer: () => Sent = () => 'stored') {
   const outbox = new Outbox({
     clock,
     limit: 100,
-    send: ({ journey }) => {
-      journeys.attempt(journey);
-      return Promise.resolve(answer());
+    send: (event) => {
+      journeys.attempt(event.journey);
+      sent.push(event);
+      return Promise.resolve(answers.shift() ?? 'stored');
     },
-    onStored(event) {
-      stored.push(event);
-      publication.onStored(event);
-    },
+    onStored: (event) => publication.onStored(event),
     onDropped: (event) => publication.onDropped(event),
   });
   const now = () => ({ now: clock.now(), monotonic: clock.monotonic() });
-  const changes = (line = LINE): readonly Change[] => {
-    const seen = parse(line);
+  const changes = (ns = 17): readonly Change[] => {
+    const seen = parse(line(ns));
     return typeof seen === 'string' ? [] : clocks.observe(seen, now()).changes;
   };
-  return { clock, left, stored, publication, outbox, now, changes };
+  return { clock, left, sent, answers, publication, outbox, now, changes };
 }
 
 describe('a change', () => {
@@ -82,42 +82,47 @@ describe('a change', () => {
   });
 });
 
-const sequenceOf = ({ body }: Outgoing): number => Number((JSON.parse(body) as { sequence: string }).sequence);
+const statesOf = (publication: Publication): string[] =>
+  publication
+    .nodeState(0)
+    .resources.find(({ resource }) => resource === bus.resources.lockState.path)
+    ?.clocks.map(({ state }) => state) ?? [];
+const tellsOf = (events: readonly Outgoing[]): string[] =>
+  events.map(({ body }) => (JSON.parse(body) as PtpEvent).data.values[0]?.value ?? '');
 
-describe('the newest state of a clock that the bus was never given', () => {
-  it('is told again, as another event, until the bus has it', async () => {
-    let answer: Sent = 'refused';
-    const { clock, left, stored, publication, outbox, now, changes } = world(() => answer);
+describe('the newest state of a clock that was refused', () => {
+  it('is not written down as known to the bus, and is told again as another event', async () => {
+    const { clock, sent, answers, publication, outbox, now, changes } = world();
     publication.open(outbox, NOTHING, now());
     publication.publish(changes(), now());
-    await turn();
-    expect(left).toHaveLength(2);
+    await outbox.drained();
+    expect(statesOf(publication)).toEqual(['LOCKED']);
+    answers.push('refused', 'stored');
+    publication.publish(changes(5_000), now());
+    await outbox.drained();
+    // A collector that is started again must find that the bus has not been told.
+    expect(statesOf(publication)).toEqual(['LOCKED']);
+    const { length } = sent;
     clock.advance({ seconds: 60 });
-    await turn();
-    expect(left).toHaveLength(4);
-    answer = 'stored';
-    clock.advance({ seconds: 60 });
-    await turn();
-    expect(stored.map(({ subject }) => subject.split('.').at(-1))).toEqual(['lock-state', 'sync-state']);
-    expect(new Set(left.map(({ id }) => id)).size).toBe(6);
-    expect(stored.map(sequenceOf)).toEqual([now().now - 120_000 + 2, now().now - 120_000 + 2]);
+    await outbox.drained();
+    expect(statesOf(publication)).toEqual(['FREERUN']);
+    expect(tellsOf(sent.slice(length))).toEqual(['FREERUN']);
+    expect(new Set(sent.map(({ id }) => id)).size).toBe(sent.length);
     clock.advance({ seconds: 600 });
-    await turn();
-    expect(left).toHaveLength(6);
+    expect(sent.length).toBe(length + 1);
   });
 
-  it('is not told again when there is a newer one', async () => {
-    let answer: Sent = 'refused';
-    const { clock, left, stored, publication, outbox, now, changes } = world(() => answer);
+  it('is not told again once there is a newer one', async () => {
+    const { clock, sent, answers, publication, outbox, now, changes } = world();
     publication.open(outbox, NOTHING, now());
+    answers.push('refused', 'refused');
     publication.publish(changes(), now());
-    await turn();
-    answer = 'stored';
-    publication.publish(changes(LINE.replace('offset 17', 'offset 5000')), now());
-    await turn();
+    await outbox.drained();
+    expect(statesOf(publication)).toEqual([]);
+    publication.publish(changes(5_000), now());
+    await outbox.drained();
+    const { length } = sent;
     clock.advance({ seconds: 600 });
-    await turn();
-    expect(stored).toHaveLength(2);
-    expect(left).toHaveLength(4);
+    expect([sent.length, statesOf(publication)]).toEqual([length, ['FREERUN']]);
   });
 });
