@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
 import { InvalidArgumentError, PermissionViolationError } from '@nats-io/transport-node';
 import { sleep } from '../../shared/clock.js';
@@ -85,7 +86,11 @@ export class LaneSet {
 
   /** The same for what waits for an answer of the broker or of a node. */
   get signal(): AbortSignal {
-    this.#stopping ??= new AbortController();
+    if (this.#stopping === undefined) {
+      this.#stopping = new AbortController();
+      // As many wait as there are nodes; Node.js would warn of more than ten.
+      setMaxListeners(0, this.#stopping.signal);
+    }
     if (this.#isStopping) this.#stopping.abort();
     return this.#stopping.signal;
   }
