@@ -176,6 +176,11 @@ describe('the REST API v1', () => {
         JSON.stringify({ resource: RESOURCE, endpointUri: 'http://127.0.0.1:1/', dataVersion: 'v3' }),
         /1\.0, v1, both/,
       ],
+      [
+        'an unknown data version, in other letters',
+        JSON.stringify({ resource: RESOURCE, endpointUri: 'http://127.0.0.1:1/', DataVersion: 'v3' }),
+        /1\.0, v1, both/,
+      ],
     ])('are refused with a reason when the request has %s', async (_, body, reason) => {
       const answer = await post(body);
       expect(answer.status).toBe(400);
