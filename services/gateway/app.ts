@@ -17,7 +17,7 @@ import type { GatewayConfig } from './config.js';
 import { DeadLetters } from './delivery/deadLetters.js';
 import { Engine } from './delivery/engine.js';
 import { CONNECTIONS_PER_ORIGIN } from './push/originLimiter.js';
-import { endpointAgent, type EndpointAgent } from './endpoints/agent.js';
+import { discreetAgent, endpointAgent, type EndpointAgent } from './endpoints/agent.js';
 import { checkEndpoint } from './endpoints/check.js';
 import { checkedFor } from './endpoints/checkedFor.js';
 import { EndpointChecks } from './endpoints/checks.js';
@@ -62,7 +62,9 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     onReused: () => metrics.connectionsReused.inc(),
     onUnanswered: (why) => metrics.unanswered.inc({ why }),
   });
-  life.onStop('endpoint connections', () => agent.destroy());
+  // Where access is open everybody reads the series: they must not tell what the check of somebody's URL has found there.
+  const discreet = discreetAgent(config.endpointPolicy, CONNECTIONS_PER_ORIGIN);
+  life.onStop('endpoint connections', () => Promise.all([agent.destroy(), discreet.destroy()]));
 
   const checks = new EndpointChecks();
   const api = createApi({
@@ -79,7 +81,9 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     currentState: async (node, path) => whenLoaded().states.current(node, path),
     deadLetters: async (id) => whenLoaded().deadLetters.list(id),
     checkEndpoint: (url, caller) =>
-      checks.run(caller.owner, () => checkedFor(caller, url, () => checkEndpoint(agent, url), log)),
+      checks.run(caller.owner, () =>
+        checkedFor(caller, url, () => checkEndpoint(caller.isAuthenticated ? agent : discreet, url), log),
+      ),
     rate: new RequestRate(config.requestsPerSecond),
     publishers: () => whenLoaded().publishers,
     publisherApi: config.publisherApi,

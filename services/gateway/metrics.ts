@@ -43,7 +43,7 @@ export const declareMetrics = (registry: Registry) => ({
   }),
   connectionsOpened: new Counter({
     name: 'ptp_gateway_connections_opened_total',
-    help: 'Connections to endpoints that were opened.',
+    help: 'Connections to endpoints that were opened; not those for checks of callers without a token.',
     registers: [registry],
   }),
   connectionsReused: new Counter({
@@ -53,7 +53,7 @@ export const declareMetrics = (registry: Registry) => ({
   }),
   unanswered: new Counter({
     name: 'ptp_gateway_requests_unanswered_total',
-    help: 'Requests to endpoints, events and checks, without an answer that can be read, by why; malformed: it is no HTTP.',
+    help: 'Requests to endpoints, events and checks, without an answer that can be read, by why; malformed: it is no HTTP. Without checks of callers without a token.',
     labelNames: ['why'] as const,
     registers: [registry],
   }),
