@@ -140,9 +140,16 @@ describe('a scope that is gone for good', () => {
 });
 
 describe('the maintenance of a node', () => {
+  it('of a node that is known begins without a question', async () => {
+    await startNode(broker.url, 'n1', 'LOCKED').then((node) => node.close());
+    expect((await operate('maintenance', 'start', 'n1')).out).toMatch(/^n1: maintenance since 2\S+Z\n$/);
+  });
+
   it('is a series from its start to its end, and is listed', async () => {
     expect((await operate('maintenance')).out).toBe('nobody works on any node\n');
-    expect((await operate('maintenance', 'start', 'n1', '--reason', 'new card')).code).toBe(0);
+    const started = await operate('maintenance', 'start', 'n1', '--reason', 'new card');
+    expect(started.code).toBe(0);
+    expect(started.out.split('\n')[1]).toBe('no state is stored of a node n1: is that its name?');
     await shows(MAINTAINED, 1);
     expect((await operate('maintenance')).out).toMatch(/^n1: maintenance since 2\S+Z \(new card\)\n$/);
     expect((await operate('maintenance', 'end', 'n1')).out).toBe('maintenance of n1 has ended\n');

@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { DELIVERY_OUTCOMES } from '../shared/messages.js';
 import { PlainCounter, PlainHistogram } from '../shared/plainMetrics.js';
 import { gaugeOf } from '../shared/instruments.js';
 import { CneMetrics } from './cneMetrics.js';
@@ -21,7 +22,7 @@ export const declareMetrics = (registry: Registry) => ({
     'ptp_gateway_deliveries_total',
     'Deliveries that came to an end, by outcome (delivered, retried: not with the first attempt, dead_letter, too_old).',
     'outcome',
-    [],
+    DELIVERY_OUTCOMES,
   ),
   attempts: new PlainHistogram(
     registry,

@@ -40,7 +40,7 @@ async function runWith(command: Command, broker: NatsConnection): Promise<string
     case 'list maintenance':
       return listMaintenance(await bucket('maintenance'));
     case 'start maintenance':
-      return startMaintenance(command, await bucket('maintenance'));
+      return startMaintenance(command, bucket);
     case 'end maintenance':
       return (await deleteKey(await bucket('maintenance'), nodeToken(command.node)))
         ? [`maintenance of ${command.node} has ended`]
@@ -96,7 +96,7 @@ const lastReport = (scope: string): GatewayReport => ({
 
 async function startMaintenance(
   { node, sinceMs, untilMs, reason }: Command & { do: 'start maintenance' },
-  bucket: KV,
+  bucket: Open,
 ): Promise<string[]> {
   const value: Maintenance = {
     node,
@@ -104,8 +104,21 @@ async function startMaintenance(
     ...(untilMs !== undefined && { until: new Date(untilMs).toISOString() }),
     ...(reason !== undefined && { reason }),
   };
-  await bucket.put(nodeToken(node), JSON.stringify(value));
-  return [describe(value)];
+  const key = nodeToken(node);
+  await (await bucket('maintenance')).put(key, JSON.stringify(value));
+  return [
+    describe(value),
+    ...((await isUnknown(key, bucket)) ? [`no state is stored of a node ${node}: is that its name?`] : []),
+  ];
+}
+
+/** Whether nothing was ever stored of a node; who may not read it does not know. */
+async function isUnknown(key: string, bucket: Open): Promise<boolean> {
+  try {
+    return (await (await bucket('states')).get(key))?.operation !== 'PUT';
+  } catch {
+    return false;
+  }
 }
 
 async function listMaintenance(bucket: KV): Promise<string[]> {
