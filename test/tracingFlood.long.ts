@@ -121,10 +121,11 @@ describe('a tracing service', () => {
       more();
     }
     try {
-      await eventually(() => endless.every((one) => statusOf(one) !== ''));
-      for (const one of endless) expect(['408', '413', '503']).toContain(statusOf(one));
-      // Who goes on and on is cut off.
+      // Who goes on and on is answered, and cut off: an answer that has not been read by then goes with the connection.
       await eventually(() => endless.every(({ socket }) => socket.closed));
+      const answers = endless.map(statusOf).filter((status) => status !== '');
+      expect(answers.length).toBeGreaterThan(0);
+      for (const status of answers) expect(['408', '413', '503']).toContain(status);
       await eventually(async () => (await postSpans(tracing.otlp, otlpRequest([otlpSpan()]))).status === 200);
       expect((await fetch(`${tracing.query}/`)).status).toBe(200);
       for (const one of stalled) expect(['', '408', '503']).toContain(statusOf(one));
