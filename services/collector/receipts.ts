@@ -125,10 +125,11 @@ export class Receipts implements Loop {
   #setAlarm(): void {
     const { loops, clock } = this.#options;
     const deadline = loops.nextDeadline();
-    if (deadline === this.#deadline) return;
+    // An alarm that is too early sets the next one: cheaper than to move it with every event.
+    if (deadline === undefined || deadline >= (this.#deadline ?? Infinity)) return;
     this.#cancelAlarm?.();
     this.#deadline = deadline;
-    this.#cancelAlarm = deadline === undefined ? undefined : clock.wakeAt(deadline, () => this.#passTime());
+    this.#cancelAlarm = clock.wakeAt(deadline, () => this.#passTime());
   }
 
   #trace({ record, delivery }: Finding): void {
