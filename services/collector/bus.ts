@@ -96,7 +96,7 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
     onStored: (event) => {
       journeys.stored(event.journey);
       publication.onStored(event);
-      states.save();
+      states.save(event);
     },
     onDropped: (event, reason) => {
       journeys.dropped(event.journey, reason);
