@@ -38,7 +38,7 @@ export class Agenda<T> {
     this.#dropGone();
     if (this.#heap.length > 2 * this.#entries.size + GONE_KEPT) {
       // A sorted list is a heap.
-      this.#heap = this.#heap.filter(({ isGone }) => !isGone).sort((a, b) => (isBefore(a, b) ? -1 : 1));
+      this.#heap = this.#heap.filter(({ isGone }) => !isGone).toSorted((a, b) => (isBefore(a, b) ? -1 : 1));
     }
   }
 
