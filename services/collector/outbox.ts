@@ -123,9 +123,10 @@ export class Outbox {
     lane.attempts = 0;
     lane.firstTriedMs = undefined;
     this.#remove(lane, event);
+    // The next one first: whatever is measured or written down must not keep it waiting.
+    this.#start(lane);
     if (sent === 'stored') this.#options.onStored(event);
     else this.#options.onDropped(event, 'refused');
-    this.#start(lane);
     if (this.#all.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 
