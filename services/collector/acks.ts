@@ -14,7 +14,7 @@ interface Waiting {
 
 /**
  * Publishes to streams and hears their acknowledgements: one inbox for all, plain callbacks, one timer. What the client's
- * own publish makes for each message (a promise, a timer, a request object, two errors) takes longer than all the rest.
+ * own publish makes for each message (promises, a timer, a request object) was about a tenth of the work in a burst.
  */
 export class Acks {
   readonly #broker: NatsConnection;
