@@ -16,4 +16,6 @@ module.exports = {
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.data/'],
   testTimeout: 30_000,
+  // A test that fails leaves its connections open, and the run must end all the same.
+  forceExit: true,
 };

@@ -168,7 +168,8 @@ function detailOf(body: string): string {
 
 if (require.main === module) {
   main().catch((err: Error) => {
-    console.error(`${err.message}\nSee --help.`);
+    const isUsage = 'code' in err && String(err.code).startsWith('ERR_PARSE_ARGS');
+    console.error(isUsage ? `${err.message}\nSee --help.` : err.message);
     process.exit(1);
   });
 }

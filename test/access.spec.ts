@@ -287,6 +287,9 @@ describe('access to the API', () => {
       await verified(SECRET);
       await subscribeWith({ secret: OTHER });
       await verified(OTHER);
+      await subscribeWith({ Secret: SECRET });
+      await verified(SECRET);
+      expect((await subscribe(gateway.api, RESOURCE, own.url, { SECRET: 'no secret' })).status).toBe(400);
 
       for (const secret of ['no secret', `whsec_${Buffer.alloc(8).toString('base64')}`, 7]) {
         const refused = await subscribe(gateway.api, RESOURCE, own.url, { secret });

@@ -176,6 +176,11 @@ describe('the REST API v1', () => {
         JSON.stringify({ resource: RESOURCE, endpointUri: 'http://127.0.0.1:1/', dataVersion: 'v3' }),
         /1\.0, v1, both/,
       ],
+      [
+        'an unknown data version, in other letters',
+        JSON.stringify({ resource: RESOURCE, endpointUri: 'http://127.0.0.1:1/', DataVersion: 'v3' }),
+        /1\.0, v1, both/,
+      ],
     ])('are refused with a reason when the request has %s', async (_, body, reason) => {
       const answer = await post(body);
       expect(answer.status).toBe(400);
@@ -191,6 +196,12 @@ describe('the REST API v1', () => {
 
     it('are refused when the endpoint does not answer as one must, without a word of what is there', async () => {
       const told = new Set<string>();
+      const series = async (): Promise<string[]> =>
+        (await (await fetch(`${gateway.url}/metrics`)).text())
+          .split('\n')
+          .filter((line) => /^ptp_gateway_(connections|requests)_/.test(line));
+      const before = await series();
+      expect(before).not.toEqual([]);
       const ask = async (endpointUri = consumer.url): Promise<void> => {
         const refused = await subscribe({ endpointUri });
         expect(refused.status).toBe(400);
@@ -211,6 +222,8 @@ describe('the REST API v1', () => {
       expect([...told]).toEqual([
         "endpoint check failed: an empty POST to it must be answered 2xx within 1500 ms, and was not; the gateway's log says why",
       ]);
+      // Everybody may read them here.
+      expect(await series()).toEqual(before);
       expect(await (await contract.fetch(`${gateway.api}/subscriptions`)).json()).toEqual([]);
     }, 30_000);
 

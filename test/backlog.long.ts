@@ -17,8 +17,9 @@ const EACH = 160;
 /** So many of them while both consumers are up. */
 const UP = 60;
 const MiB = 1024 * 1024;
-/** As long as an event may well be with many clocks; the backlog is 80 MB. */
-const LONG = 'x'.repeat(8_000);
+/** So many values are an event of about 8 kB; the backlog is 80 MB. */
+const MANY = 16;
+const ADDRESS = `/${'x'.repeat(420)}`;
 /** What a backlog may add at most, and noise. */
 const ALLOWED_BYTES = 64 * MiB;
 
@@ -98,13 +99,18 @@ describe('a backlog', () => {
     return consumer;
   };
 
-  const publish = async (from: number, to: number, padding: string): Promise<void> => {
+  const publish = async (from: number, to: number, values: number): Promise<void> => {
     const js = jetstream(connection);
     for (let sequence = from; sequence <= to; sequence += 1) {
       await Promise.all(
         NODES.map((node) => {
           const id = `${node}-${sequence}`;
-          const value = { data_type: 'notification', value_type: 'enumeration', value: 'LOCKED' } as const;
+          const value = {
+            ResourceAddress: ADDRESS,
+            data_type: 'notification',
+            value_type: 'enumeration',
+            value: 'LOCKED',
+          } as const;
           const event = makeEvent({
             id,
             source: resourceAddress(node, path),
@@ -112,7 +118,7 @@ describe('a backlog', () => {
             time: new Date().toISOString(),
             sequence: String(sequence),
             traceparent: newTraceparent(),
-            data: { version: '1.0', values: [{ ResourceAddress: `/${padding}`, ...value }] },
+            data: { version: '1.0', values: Array.from({ length: values }, () => value) },
           });
           return js.publish(eventSubject(node, path), encodeEvent(event), { msgID: id });
         }),
@@ -124,7 +130,7 @@ describe('a backlog', () => {
   const publishWatched = async (from: number, to: number): Promise<number> => {
     let mostBytes = 0;
     for (let sequence = from; sequence <= to; sequence += 4) {
-      await publish(sequence, sequence + 3, LONG);
+      await publish(sequence, sequence + 3, MANY);
       mostBytes = Math.max(mostBytes, residentBytes(gateway?.pid ?? 0));
     }
     return mostBytes;
@@ -162,7 +168,7 @@ describe('a backlog', () => {
     slow.answer = (end) => void held.push(() => end(204));
     // Ten events come for each that it takes.
     for (let sequence = 1; sequence <= 60; sequence += 1) {
-      await publish(sequence, sequence, '');
+      await publish(sequence, sequence, 1);
       for (const answer of held.splice(0, NODES.length / 10)) answer();
     }
     await eventually(() => healthy.count === NODES.length * 60, 60_000);

@@ -105,7 +105,7 @@ describe('the metrics of the collector', () => {
 
 const samples = (name: string, labels: string, value: number): string => `${name}{${labels}} ${value}`;
 const steered = (config: string, process: string): string =>
-  `resource="osClockSyncState",config="${config}",process="${process}",clock="CLOCK_REALTIME"`;
+  `resource="/sync/sync-status/os-clock-sync-state",config="${config}",process="${process}",clock="CLOCK_REALTIME"`;
 
 describe('the metrics of a collector whose OS clock is steered by turns', () => {
   beforeEach(async () => {
@@ -130,7 +130,7 @@ describe('the metrics of a collector whose OS clock is steered by turns', () => 
       "chronyd[7][chronyd.0.config]: 2026-03-01T12:00:05Z Can't synchronise: no sources",
     );
     collector.clock.advance({ seconds: 5 });
-    expect(await series(/^ptp_collector_state_seconds_total.*osClock/)).toEqual([
+    expect(await series(/^ptp_collector_state_seconds_total.*os-clock/)).toEqual([
       samples('ptp_collector_state_seconds_total', `${steered('ptp4l.0.config', 'phc2sys')},state="LOCKED"`, 10),
       samples('ptp_collector_state_seconds_total', `${steered('chronyd.0.config', 'chronyd')},state="FREERUN"`, 5),
     ]);

@@ -4,31 +4,32 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Item } from '../services/gateway/delivery/lane.js';
-import type { Outcome } from '../services/gateway/delivery/outcome.js';
-import { Poster } from '../services/gateway/delivery/post.js';
+import { Stage } from '../services/gateway/delivery/stage.js';
 import { endpointAgent, type EndpointAgent } from '../services/gateway/endpoints/agent.js';
-import type { SubscriptionRecord } from '../services/gateway/subscriptions/record.js';
+import { OriginLimiter } from '../services/gateway/push/originLimiter.js';
+import { Post } from '../services/gateway/push/post.js';
+import type { AttemptResult } from '../services/gateway/push/result.js';
+import { TimeLimit } from '../services/gateway/push/timeLimit.js';
+import { silent } from '../services/gateway/stages.js';
 import { bus } from '../services/shared/contract/bus.js';
 import { makeEvent, newTraceparent } from '../services/shared/event.js';
 import { endsWithTheTests } from './support/childProcess.js';
+import { backToLanes, PlayedLanes } from './support/deliveries.js';
 import { eventually } from './support/eventually.js';
 import { FakeClock } from './support/fakeClock.js';
 
 const { path, type } = bus.resources.lockState;
 const source = `/cluster/node/n1${path}`;
 const value = { ResourceAddress: '/x', data_type: 'notification', value_type: 'enumeration', value: 'LOCKED' } as const;
-const item: Item = {
-  event: makeEvent({
-    id: randomUUID(),
-    source,
-    type,
-    time: '2026-03-01T12:00:00.000Z',
-    sequence: '1',
-    traceparent: newTraceparent(),
-    data: { version: '1.0', values: [value] },
-  }),
-};
+const event = makeEvent({
+  id: randomUUID(),
+  source,
+  type,
+  time: '2026-03-01T12:00:00.000Z',
+  sequence: '1',
+  traceparent: newTraceparent(),
+  data: { version: '1.0', values: [value] },
+});
 
 let clock: FakeClock;
 let agent: EndpointAgent;
@@ -39,16 +40,21 @@ beforeEach(() => {
 });
 afterEach(() => agent.destroy());
 
-function post(endpointUri: string): Promise<Outcome> {
-  const record = { id: randomUUID(), endpointUri } as SubscriptionRecord;
-  const poster = new Poster(agent, 'both', clock);
-  const halt = { signal: new AbortController().signal, running: new Set<{ abort(): void }>() };
-  const watch = { began: () => item.event.traceparent, ended: () => {} };
-  return poster.post(record, item, { n: 1, missed: 0 }, halt, watch);
+/** One attempt, without the stages that would make another. */
+async function post(endpointUri: string): Promise<AttemptResult> {
+  const lanes = new PlayedLanes({ endpointUri });
+  const stages = Stage.chain(
+    backToLanes,
+    new OriginLimiter(clock),
+    new TimeLimit(10_000, clock),
+    new Post({ agent, defaultNames: 'both', clock, listener: silent }),
+  );
+  stages.start(lanes.delivery(event));
+  return eventually(() => lanes.results[0]?.result, 20_000);
 }
 
 /** Whether it has come to its end by now; what is on its way has had time. */
-async function isOver(outcome: Promise<Outcome>): Promise<boolean> {
+async function isOver(outcome: Promise<AttemptResult>): Promise<boolean> {
   let ended = false;
   void outcome.then(() => (ended = true));
   for (let i = 0; i < 10; i += 1) await turn();
@@ -92,7 +98,7 @@ describe('an attempt whose answer does not come to its end', () => {
   });
 
   it.each([
-    [200, 'settled' as const],
+    [200, 'accepted' as const],
     [503, 'failed' as const],
   ])('counts by its status after 10 s when its body dribbles in: %i', async (status, kind) => {
     const outcome = post(url);
@@ -116,7 +122,7 @@ describe('an attempt whose answer does not come to its end', () => {
     const closed = once(res, 'close');
     res.writeHead(200);
     for (let i = 0; i < 10; i += 1) res.write('.'.repeat(1_000));
-    expect(await outcome).toEqual({ kind: 'settled' });
+    expect(await outcome).toEqual({ kind: 'accepted' });
     await closed;
   });
 });

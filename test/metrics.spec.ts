@@ -8,6 +8,7 @@ import { ensureStreams } from '../services/shared/streams.js';
 import { startBroker, type Broker } from './support/broker.js';
 import { NODE, NodeFiles, startTestCollector } from './support/collector.js';
 import { eventually } from './support/eventually.js';
+import { FakeClock } from './support/fakeClock.js';
 import {
   connectSpeaker,
   scrape,
@@ -64,7 +65,8 @@ describe('the metrics service', () => {
     });
 
   beforeEach(async () => {
-    metrics = await startTestMetrics(broker.url);
+    // Sequences far beyond its time would be nobody's, and collectors on the real clock number from now on.
+    metrics = await startTestMetrics(broker.url, { clock: new FakeClock({ startsAt: new Date().toISOString() }) });
   });
   afterEach(() => metrics.stop());
 

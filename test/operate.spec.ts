@@ -80,6 +80,14 @@ describe('a node that is gone for good', () => {
     expect((await publishers.get('cluster.d'))?.operation).toBe('PUT');
   });
 
+  it('is none that nobody ever heard of', async () => {
+    expect(await operate('forget', 'node', 'n9')).toEqual({
+      code: 1,
+      out: '',
+      err: 'nothing is stored of a node n9: its name must be the one in its resource addresses\n',
+    });
+  });
+
   it('is none that answers', async () => {
     const services = new Svcm(speaker.broker as unknown as ConstructorParameters<typeof Svcm>[0]);
     await services.add({ name: bus.services.collector, version: '1.0.0', metadata: { node: 'n1' } });
@@ -132,13 +140,21 @@ describe('a scope that is gone for good', () => {
 });
 
 describe('the maintenance of a node', () => {
+  it('of a node that is known begins without a question', async () => {
+    await startNode(broker.url, 'n1', 'LOCKED').then((node) => node.close());
+    expect((await operate('maintenance', 'start', 'n1')).out).toMatch(/^n1: maintenance since 2\S+Z\n$/);
+  });
+
   it('is a series from its start to its end, and is listed', async () => {
     expect((await operate('maintenance')).out).toBe('nobody works on any node\n');
-    expect((await operate('maintenance', 'start', 'n1', '--reason', 'new card')).code).toBe(0);
+    const started = await operate('maintenance', 'start', 'n1', '--reason', 'new card');
+    expect(started.code).toBe(0);
+    expect(started.out.split('\n')[1]).toBe('no state is stored of a node n1: is that its name?');
     await shows(MAINTAINED, 1);
     expect((await operate('maintenance')).out).toMatch(/^n1: maintenance since 2\S+Z \(new card\)\n$/);
-    expect((await operate('maintenance', 'end', 'n1')).code).toBe(0);
+    expect((await operate('maintenance', 'end', 'n1')).out).toBe('maintenance of n1 has ended\n');
     await shows(MAINTAINED, undefined);
+    expect((await operate('maintenance', 'end', 'n1')).out).toBe('n1 was not in maintenance\n');
   });
 
   it('ends by itself, also in a metrics service that is started in between', async () => {

@@ -241,6 +241,59 @@ describe('a poisoned bus', () => {
     expect(await unreadable('past event')).toBe(4);
   });
 
+  it('an event of the past is no news to a subscription that reads it from the log after a restart', async () => {
+    await subscribe(gateway.api, '/cluster/node/*/sync', consumer.url);
+    const event = await changeArrives();
+    consumer.answer(503);
+    // More than it holds while its endpoint fails: from then on it finds its events in the log.
+    for (let node = 2; node < 100; node += 1) await publisher.lockState(`n${node}`, 'LOCKED', 1_000 + node);
+    await publisher.raw(SUBJECT, encodeEvent(makeEvent(event)));
+    await eventually(async () => (await unreadable('past event')) === 1);
+    await restart();
+    await restart();
+    consumer.answer(204);
+    await eventually(() => consumer.accepted.length >= 99);
+    await publisher.lockState('n1', 'LOCKED', 2);
+    await eventually(() => offsets().includes(2));
+    expect(offsets().filter((offset) => offset === 1)).toEqual([1]);
+  });
+
+  it('a stored subscription that starts beyond the log is served, found while serving and after a restart', async () => {
+    const id = await storeAgainWith({ start: 2 ** 52 });
+    expect(((await (await subscribe(gateway.api, ADDRESS, consumer.url)).json()) as { id: string }).id).toBe(id);
+    await changeArrives();
+    await gateway.stop();
+    // Also what came while nobody served it.
+    await publisher.lockState('n1', 'LOCKED', (changes += 1));
+    gateway = await startTestGateway(broker.url);
+    await changeArrives();
+  });
+
+  it('an endpoint with the word null in it is one like any other, and a member that is null makes no subscription', async () => {
+    expect((await subscribe(gateway.api, ADDRESS, `${consumer.url}/a:null`)).status).toBe(201);
+    await changeArrives();
+    await restart();
+    await changeArrives();
+    const id = await storeAgainWith({ secret: null });
+    await restart();
+    expect(((await json('/subscriptions')) as { id: string }[]).map((one) => one.id)).not.toContain(id);
+    expect(await unreadable('subscription')).toBe(1);
+  });
+
+  /** Deletes a subscription and stores it again, with something else in it and with spaces, as somebody else writes JSON. */
+  async function storeAgainWith(more: object): Promise<string> {
+    const made = (await (await subscribe(gateway.api, ADDRESS, consumer.url)).json()) as {
+      id: string;
+      uriLocation: string;
+    };
+    const subject = keySubject('subscriptions', `cluster.${made.id}`);
+    const stored = await jsm.direct.getMessage(`KV_${bus.buckets.subscriptions}`, { last_by_subj: subject });
+    await fetch(made.uriLocation, { method: 'DELETE' });
+    const record = { ...stored?.json<object>(), ...more };
+    await poisoner.publish(subject, NO_HEADERS, JSON.stringify(record, null, 2));
+    return made.id;
+  }
+
   it('whatever stands in a bucket or a message, a node’s change arrives', async () => {
     await subscribe(gateway.api, ADDRESS, consumer.url);
     const { id } = ((await json('/subscriptions')) as { id: string }[])[0] ?? { id: '' };

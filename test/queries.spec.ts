@@ -27,7 +27,7 @@ const filled = (expr: string): string => expr.replaceAll(/\$(\w+)/g, (_, name: s
 
 /** Recordings that are there only while something is wrong; each is shown to be by promtool (edges.test.yml). */
 const CONDITIONS =
-  /^(traffic:ptp_event_late:burn|cluster:ptp_(grandmaster_lost|nodes_not_stored|delivery_cause):|node_reason:)/;
+  /^(traffic:ptp_event_late:burn|cluster:ptp_(grandmaster_lost|nodes_lost_lock|nodes_not_stored|delivery_cause):|node_reason:)/;
 /** Set by hand. */
 const BY_HAND = 'ptp_node_maintenance';
 
@@ -100,6 +100,7 @@ describe('every query of the dashboards and rules, asked of a Prometheus that sc
     await daemon.write(
       'ptp4l[1724000000]:[ptp4l.0.config] PTP_PROCESS_STATUS:1',
       'phc2sys[1724000001]:[ptp4l.0.config] PTP_PROCESS_STATUS:1',
+      'chronyd[1724000002]:[chronyd.0.config] PTP_PROCESS_STATUS:1',
       'ptp4l[1724000010]:[ptp4l.0.config] CLOCK_CLASS_CHANGE 6.000000',
       'gnss[1724000011]:[ts2phc.0.config] ens1f0 gnss_status 3 offset 5 s2',
       FOUND,
@@ -117,17 +118,6 @@ describe('every query of the dashboards and rules, asked of a Prometheus that sc
     files.remove();
   });
 
-  /** The lock is lost and comes back; one event is refused once, one takes long. */
-  const trouble = async (): Promise<void> => {
-    consumer.answer(503);
-    await daemon.write(LOST);
-    await eventually(() => consumer.received.length > consumer.accepted.length);
-    consumer.answer(204);
-    await told('HOLDOVER', 'FREERUN');
-    await daemon.write(FOUND, locked(7), system(12));
-    await told('LOCKED');
-  };
-
   /** From now on every target was scraped: what happens next is an increase of series that are there. */
   const scraped = (): Promise<unknown> => {
     const before = Date.now() / 1_000;
@@ -135,6 +125,18 @@ describe('every query of the dashboards and rules, asked of a Prometheus that sc
       const times = await query(prometheus, 'timestamp(up == 1)');
       return times.length === 4 && times.every(({ value }) => Number(value?.[1]) > before);
     }, 20_000);
+  };
+
+  /** The lock is lost and comes back; one event is refused once, one takes long. */
+  const trouble = async (): Promise<void> => {
+    consumer.answer(503);
+    await daemon.write(LOST);
+    await eventually(() => consumer.received.length > consumer.accepted.length);
+    consumer.answer(204);
+    await told('HOLDOVER', 'FREERUN');
+    await scraped();
+    await daemon.write(FOUND, locked(7), system(12));
+    await told('LOCKED');
   };
 
   it('gives an answer that is not empty', async () => {

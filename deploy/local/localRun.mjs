@@ -45,7 +45,11 @@ export async function main(args, env) {
  * @param {NodeJS.ProcessEnv} env
  */
 const mistakesOfServices = (settings, env) =>
-  serviceMistakes(root, serviceEnvironments(env, { ...settings, ...brokerOf(settings), eventSocket: '/events.sock' }));
+  serviceMistakes(
+    root,
+    serviceEnvironments(env, { ...settings, ...brokerOf(settings), eventSocket: '/events.sock' }),
+    env,
+  );
 
 /**
  * @param {Run['settings']} settings

@@ -1,6 +1,6 @@
 // @ts-check
 import { spawn } from 'node:child_process';
-import { closeSync, createWriteStream, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CannotStart } from './cannotStart.mjs';
 import { findProgram } from './programs.mjs';
@@ -151,16 +151,18 @@ function killGroup({ pid }) {
  * @param {(line: string) => void} onLine
  */
 function passOn(output, logFile, onLine) {
-  const log = createWriteStream(logFile, { flags: 'a' });
   let rest = '';
   output.setEncoding('utf8');
   output.on('data', (/** @type {string} */ text) => {
-    log.write(text);
+    try {
+      appendFileSync(logFile, text);
+    } catch {
+      // a full disk: what is printed matters more
+    }
     const lines = (rest + text).split('\n');
     rest = lines.pop() ?? '';
     lines.forEach(onLine);
   });
-  output.once('end', () => log.end());
 }
 
 const CANNOT_START = /^\w+ cannot start: ?/;

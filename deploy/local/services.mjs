@@ -48,13 +48,17 @@ export function serviceEnvironments(env, run) {
  * What the services themselves say about their settings, without starting them. Needs dist/.
  * @param {string} root
  * @param {Record<string, NodeJS.ProcessEnv>} environments
+ * @param {NodeJS.ProcessEnv} env the user's: what is nearly a setting is one of the mistakes also where this run sets that one
  * @returns {Promise<string[]>} each mistake once, however many services complain of it
  */
-export async function serviceMistakes(root, environments) {
+export async function serviceMistakes(root, environments, env) {
+  const built = async (/** @type {string} */ path) =>
+    (await import(pathToFileURL(join(root, 'dist/services', path)).href)).default;
+  const [{ suspects }, { SETTING_NAMES }] = [await built('shared/misspelt.js'), await built('shared/settingNames.js')];
   /** @type {Set<string>} */
-  const mistakes = new Set();
+  const mistakes = new Set(suspects(env, SETTING_NAMES).misspelt);
   for (const name of SERVICES) {
-    const { default: config } = await import(pathToFileURL(join(root, `dist/services/${name}/config.js`)).href);
+    const config = await built(`${name}/config.js`);
     try {
       config.readConfig(environments[name]);
     } catch (err) {

@@ -73,8 +73,19 @@ describe('mistakes in the settings', () => {
     const { serviceMistakes } = await import('./services.mjs');
     const vars = { NODE_NAME: 'n1', ENDPOINT_POLCY: 'local' };
     const all = { collector: vars, gateway: vars, metrics: vars, tracing: vars };
-    expect(await serviceMistakes(join(__dirname, '../..'), all)).toEqual([
+    expect(await serviceMistakes(join(__dirname, '../..'), all, {})).toEqual([
       'ENDPOINT_POLCY: did you mean ENDPOINT_POLICY?',
+    ]);
+  });
+
+  it('that are misspelt are told also where the run itself sets what was meant', async () => {
+    const { serviceEnvironments, serviceMistakes } = await import('./services.mjs');
+    const vars = { NATS_ULR: 'nats://broker:4222', ENDPOINT_POLCY: 'cluster', API_PROT: '8000' };
+    const mistakes = await serviceMistakes(join(__dirname, '../..'), serviceEnvironments(vars, run), vars);
+    expect(mistakes.toSorted()).toEqual([
+      'API_PROT: did you mean API_PORT?',
+      'ENDPOINT_POLCY: did you mean ENDPOINT_POLICY?',
+      'NATS_ULR: did you mean NATS_URL?',
     ]);
   });
 });

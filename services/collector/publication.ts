@@ -116,11 +116,15 @@ export class Publication {
     return nodeState({ node, names, bootId, now, lastEvents: this.lastEvents, clocksOf: known });
   }
 
-  /** Every clock as it is now; of one with events on their way, what the bus knows already. */
+  /**
+   * Every clock as it is now; of one with events on their way, or whose newest was dropped, what the bus knows already: a
+   * collector that is started again tells what the bus was never given.
+   */
   #knownToTheBus(resource: Resource): ClockRecord[] {
     const now = new Map(clocksOf(this.#options.clocks, resource).map((view) => [clockKey(resource, view), view]));
-    const settled = [...now].filter(([key]) => !this.#pending.has(key)).map(([, view]) => this.#record(view));
-    const behind = [...this.#pending.keys()].filter((key) => key.split(' ')[0] === resource);
+    const behindKeys = new Set([...this.#pending.keys(), ...this.#owed.keys()]);
+    const settled = [...now].filter(([key]) => !behindKeys.has(key)).map(([, view]) => this.#record(view));
+    const behind = [...behindKeys].filter((key) => key.split(' ')[0] === resource);
     return [...settled, ...behind.flatMap((key) => this.#stored.get(key) ?? [])];
   }
 

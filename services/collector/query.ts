@@ -38,7 +38,11 @@ export async function serveQueries(
   return () => service.stop();
 }
 
+/** What answers may not go to: whoever asks would have us write there, with our right and not with theirs. */
+const isOfTheBus = (subject: string | undefined): boolean => /^(\$|ptp\.)/.test(subject ?? '');
+
 function answer(message: ServiceMsg, current: (resource: Resource) => CurrentState | undefined): void {
+  if (isOfTheBus(message.reply)) return;
   const resource = byPath.get(resourceOfSubject(message.subject).path);
   const state = resource && current(resource);
   if (state) message.respond(JSON.stringify(state));

@@ -124,7 +124,7 @@ async function readState(
     return undefined;
   }
   // A deleted key leaves a marker.
-  if (entry === null || entry.operation !== 'PUT') return undefined;
+  if (entry === null || entry.operation === 'DEL' || entry.operation === 'PURGE') return undefined;
   try {
     const state = parseMessage('NodeState', entry.value);
     if (state.node !== nodeName) throw new BadMessage(`the value is about ${state.node}`);

@@ -16,9 +16,8 @@ import { startCanary } from './canary/canary.js';
 import type { GatewayConfig } from './config.js';
 import { DeadLetters } from './delivery/deadLetters.js';
 import { Engine } from './delivery/engine.js';
-import { CONNECTIONS_PER_ORIGIN } from './delivery/originSlots.js';
-import { Poster } from './delivery/post.js';
-import { endpointAgent } from './endpoints/agent.js';
+import { CONNECTIONS_PER_ORIGIN } from './push/originLimiter.js';
+import { discreetAgent, endpointAgent, type EndpointAgent } from './endpoints/agent.js';
 import { checkEndpoint } from './endpoints/check.js';
 import { checkedFor } from './endpoints/checkedFor.js';
 import { EndpointChecks } from './endpoints/checks.js';
@@ -63,7 +62,9 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     onReused: () => metrics.connectionsReused.inc(),
     onUnanswered: (why) => metrics.unanswered.inc({ why }),
   });
-  life.onStop('endpoint connections', () => agent.destroy());
+  // Where access is open everybody reads the series: they must not tell what the check of somebody's URL has found there.
+  const discreet = discreetAgent(config.endpointPolicy, CONNECTIONS_PER_ORIGIN);
+  life.onStop('endpoint connections', () => Promise.all([agent.destroy(), discreet.destroy()]));
 
   const checks = new EndpointChecks();
   const api = createApi({
@@ -75,12 +76,14 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
     access: openTokens(config.tokensFile, deps),
     isSidecar: config.isSidecar,
     subscriptions: () => whenLoaded().subscriptions,
-    doing: (id, isExact) => whenLoaded().engine.deliverer.doing(id, isExact),
+    doing: (id, isExact) => whenLoaded().engine.subscribers.doing(id, isExact),
     startedAt: clock.now(),
     currentState: async (node, path) => whenLoaded().states.current(node, path),
     deadLetters: async (id) => whenLoaded().deadLetters.list(id),
     checkEndpoint: (url, caller) =>
-      checks.run(caller.owner, () => checkedFor(caller, url, () => checkEndpoint(agent, url), log)),
+      checks.run(caller.owner, () =>
+        checkedFor(caller, url, () => checkEndpoint(caller.isAuthenticated ? agent : discreet, url), log),
+      ),
     rate: new RequestRate(config.requestsPerSecond),
     publishers: () => whenLoaded().publishers,
     publisherApi: config.publisherApi,
@@ -103,7 +106,7 @@ export async function startGateway(config: GatewayConfig, deps: Deps): Promise<{
   log.info({ port: server.port }, 'serving the API');
 
   const broker = await connectBroker(config.broker, 'gateway', deps, health);
-  loaded = await serve(config, deps, { broker, health, metrics, poster: new Poster(agent, config.dataNames, clock) });
+  loaded = await serve(config, deps, { broker, health, metrics, agent });
   log.info({ port: server.port, subscriptions: loaded.subscriptions.size }, 'ready');
   return { apiPort: server.port };
 }
@@ -112,11 +115,11 @@ interface Parts {
   broker: NatsConnection;
   health: Health;
   metrics: GatewayMetrics;
-  poster: Poster;
+  agent: EndpointAgent;
 }
 
 /** Loads subscriptions and cursor, and delivers from there on. */
-async function serve(config: GatewayConfig, deps: Deps, { broker, health, metrics, poster }: Parts): Promise<Loaded> {
+async function serve(config: GatewayConfig, deps: Deps, { broker, health, metrics, agent }: Parts): Promise<Loaded> {
   const { log, life, clock } = deps;
   const { js, jsm } = await jetStream(broker);
   const kvm = new Kvm(js);
@@ -144,7 +147,8 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, health, metric
     maxAgeMs: config.maxEventAgeMs,
     states,
     deadLetters,
-    poster,
+    agent,
+    defaultNames: config.dataNames,
     metrics,
     measuring,
     unreadable,
@@ -196,7 +200,7 @@ async function serve(config: GatewayConfig, deps: Deps, { broker, health, metric
   const publishers = await openPublishers(broker, config.scope, { clock, unreadable });
   metrics.cne.subscriptions(() => subscriptions.size);
   metrics.cne.publishers(() => publishers.count());
-  metrics.cne.senders(() => engine.deliverer.all());
+  metrics.cne.senders(() => engine.subscribers.all());
   const { gateway, sender } = measuring;
   const countNodes = async (): Promise<number> =>
     (await jsm.streams.info(`KV_${bus.buckets.states}`)).state.num_subjects ?? 0;

@@ -42,11 +42,11 @@ describe('cne_* metrics', () => {
   it('do not count what was ended by us as a failure of the consumer', async () => {
     const registry = new Registry();
     const metrics = new CneMetrics(registry);
-    metrics.attempted('/a', { kind: 'stopped' });
-    metrics.attempted('/a', { kind: 'settled' });
+    metrics.attempted('/a', { kind: 'cancelled' });
+    metrics.attempted('/a', { kind: 'accepted' });
     metrics.attempted('/a', { kind: 'failed', reason: 'answered 500' });
-    metrics.ended('/a', { kind: 'delivered', attempts: 2, missed: 0 });
-    metrics.ended('/a', { kind: 'too_old' });
+    metrics.settled('/a', 'retried');
+    metrics.settled('/a', 'too_old');
     const text = await registry.metrics();
     for (const name of ['cne_events_received', 'cne_events_ack']) {
       expect(text).toContain(`${name}{type="/a",status="success"} 1`);

@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
-import type { Outcome } from './delivery/outcome.js';
-import type { Ending } from './delivery/work.js';
+import type { DeliveryOutcome } from '../shared/messages.js';
+import type { AttemptResult } from './push/result.js';
 
 /** Addresses that get series of their own; a gateway of many nodes counts the rest together. */
 const MAX_ADDRESSES = 1_000;
@@ -35,6 +35,22 @@ function sendersOf(all: Iterable<Sender>): Iterable<{ address: string; active: n
 const originOf = (endpoint: string): string =>
   (ORIGIN.exec(endpoint)?.[0] ?? OTHERS).replace(/\/\/.*@/, '//').toLowerCase();
 
+/** What went well and what did not, by address: plain numbers, since each delivery counts. */
+class Tally {
+  readonly counts = new Map<string, { success: number; failed: number }>();
+
+  count(address: string, isSuccess: boolean): void {
+    let counts = this.counts.get(address);
+    if (counts === undefined) {
+      const name = this.counts.size < MAX_ADDRESSES ? address : OTHERS;
+      counts = this.counts.get(name) ?? { success: 0, failed: 0 };
+      this.counts.set(name, counts);
+    }
+    if (isSuccess) counts.success += 1;
+    else counts.failed += 1;
+  }
+}
+
 /**
  * The names that today's dashboards and alerts for v1 sidecars use, as far as a gateway has something to say under
  * them. Like there, all are gauges, also those that only count.
@@ -45,10 +61,10 @@ export class CneMetrics {
   readonly #subscriptions: Gauge<'status'>;
   readonly #statusPing: Gauge<'status'>;
   readonly #apiPublished: Gauge<'address' | 'status'>;
-  readonly #acks: Gauge<'type' | 'status'>;
-  readonly #posts: Gauge<'type' | 'status'>;
+  readonly #acks = new Tally();
+  readonly #posts = new Tally();
+  readonly #eventsRead = new Tally();
   readonly #statusChecks: Gauge<'type' | 'status'>;
-  readonly #transportReceived: Gauge<'address' | 'status'>;
   readonly #publishers: Gauge<'status'>;
   #countSubscriptions: () => number = () => 0;
   #countPublishers: () => Promise<number | undefined> = async () => undefined;
@@ -79,31 +95,17 @@ export class CneMetrics {
     });
     this.#statusPing = this.#gauge('cne_api_status_ping', 'Status pings over REST.', ['status']);
     this.#apiPublished = this.#gauge('cne_api_events_published', 'Events published over REST.', ['address', 'status']);
-    this.#acks = this.#gauge('cne_events_ack', 'Deliveries that came to an end: acknowledged, or given up.', [
-      'type',
-      'status',
-    ]);
-    this.#posts = this.#gauge('cne_events_received', 'Posts of events to consumers, each attempt.', ['type', 'status']);
+    const acks = this.#acks;
+    this.#tallied('cne_events_ack', 'Deliveries that came to an end: acknowledged, or given up.', 'type', acks);
+    this.#tallied('cne_events_received', 'Posts of events to consumers, each attempt.', 'type', this.#posts);
     this.#statusChecks = this.#gauge('cne_status_check_received', 'Questions for the current state.', [
       'type',
       'status',
     ]);
-    this.#transportReceived = this.#gauge('cne_transport_events_received', 'Events read from the bus.', [
-      'address',
-      'status',
-    ]);
-    const acks = this.#acks;
-    this.#gauge(
-      'cne_transport_events_published',
-      'Events sent to subscribers, one for each of them: taken, or given up.',
-      ['address', 'status'],
-      // What became of a delivery is counted once, while it is made.
-      async function collect() {
-        for (const { labels, value } of (await acks.get()).values) {
-          this.set({ address: String(labels.type), status: String(labels.status) }, value);
-        }
-      },
-    );
+    this.#tallied('cne_transport_events_received', 'Events read from the bus.', 'address', this.#eventsRead);
+    // What became of a delivery is counted once, while it is made.
+    const sent = 'Events sent to subscribers, one for each of them: taken, or given up.';
+    this.#tallied('cne_transport_events_published', sent, 'address', acks);
     const senders = (): Iterable<Sender> => this.#senders();
     this.#gauge(
       'cne_transport_sender',
@@ -150,13 +152,13 @@ export class CneMetrics {
     this.#apiPublished.inc({ address: this.#known(address), status: result === 'success' ? 'success' : 'fail' });
   }
 
-  attempted(address: string, { kind }: Outcome): void {
-    if (kind === 'stopped') return;
-    this.#posts.inc({ type: this.#known(address), status: kind === 'settled' ? 'success' : 'failed' });
+  attempted(address: string, { kind }: AttemptResult): void {
+    if (kind === 'cancelled') return;
+    this.#posts.count(address, kind === 'accepted');
   }
 
-  ended(address: string, { kind }: Ending): void {
-    this.#acks.inc({ type: this.#known(address), status: kind === 'delivered' ? 'success' : 'failed' });
+  settled(address: string, outcome: DeliveryOutcome): void {
+    this.#acks.count(address, outcome === 'delivered' || outcome === 'retried');
   }
 
   /** @param address absent: the request named no resource */
@@ -166,8 +168,7 @@ export class CneMetrics {
 
   /** @param address absent: the message was no event */
   read(address: string | undefined): void {
-    const status: Result = address === undefined ? 'failed' : 'success';
-    this.#transportReceived.inc({ address: this.#known(address), status });
+    this.#eventsRead.count(address ?? OTHERS, address !== undefined);
   }
 
   #known(address: string | undefined): string {
@@ -176,6 +177,16 @@ export class CneMetrics {
     if (this.#addresses.size >= MAX_ADDRESSES) return OTHERS;
     this.#addresses.add(address);
     return address;
+  }
+
+  /** Told to prom-client at the scrape. */
+  #tallied(name: string, help: string, label: 'type' | 'address', tally: Tally): void {
+    this.#gauge(name, help, [label, 'status'], function collect() {
+      for (const [address, { success, failed }] of tally.counts) {
+        if (success > 0) this.set({ [label]: address, status: 'success' }, success);
+        if (failed > 0) this.set({ [label]: address, status: 'failed' }, failed);
+      }
+    });
   }
 
   #gauge<Label extends string>(

@@ -1,30 +1,36 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { DELIVERY_OUTCOMES } from '../shared/messages.js';
+import { PlainCounter, PlainHistogram } from '../shared/plainMetrics.js';
 import { gaugeOf } from '../shared/instruments.js';
 import { CneMetrics } from './cneMetrics.js';
 import { troubleByOrigin, type OriginTrouble } from './originTrouble.js';
 import { loadByOrigin, type OriginLoad } from './originLoad.js';
 import type { Engine } from './delivery/engine.js';
-import type { Served } from './delivery/served.js';
+import type { Subscriber } from './delivery/subscriber.js';
 
 /** Origins that have series of their own; which ones is found anew at each scrape. */
 const BUSIEST_ORIGINS = 10;
 
+/** Seconds. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
 /** The gateway's own vital signs. */
 export const declareMetrics = (registry: Registry) => ({
   cne: new CneMetrics(registry),
-  deliveries: new Counter({
-    name: 'ptp_gateway_deliveries_total',
-    help: 'Deliveries that came to an end, by outcome (delivered, retried: not with the first attempt, dead_letter, too_old).',
-    labelNames: ['outcome'] as const,
-    registers: [registry],
-  }),
-  attempts: new Histogram({
-    name: 'ptp_gateway_attempt_seconds',
-    help: 'Duration of the attempts to post an event, by what became of them.',
-    labelNames: ['outcome'] as const,
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers: [registry],
-  }),
+  deliveries: new PlainCounter(
+    registry,
+    'ptp_gateway_deliveries_total',
+    'Deliveries that came to an end, by outcome (delivered, retried: not with the first attempt, dead_letter, too_old).',
+    'outcome',
+    DELIVERY_OUTCOMES,
+  ),
+  attempts: new PlainHistogram(
+    registry,
+    'ptp_gateway_attempt_seconds',
+    'Duration of the attempts to post an event, by what became of them.',
+    BUCKETS,
+    'outcome',
+  ),
   badMessages: new Counter({
     name: 'ptp_gateway_bad_messages_total',
     help: 'Messages on ptp.events.> that were no events and were passed over.',
@@ -38,7 +44,7 @@ export const declareMetrics = (registry: Registry) => ({
   }),
   connectionsOpened: new Counter({
     name: 'ptp_gateway_connections_opened_total',
-    help: 'Connections to endpoints that were opened.',
+    help: 'Connections to endpoints that were opened; not those for checks of callers without a token.',
     registers: [registry],
   }),
   connectionsReused: new Counter({
@@ -48,7 +54,7 @@ export const declareMetrics = (registry: Registry) => ({
   }),
   unanswered: new Counter({
     name: 'ptp_gateway_requests_unanswered_total',
-    help: 'Requests to endpoints, events and checks, without an answer that can be read, by why; malformed: it is no HTTP.',
+    help: 'Requests to endpoints, events and checks, without an answer that can be read, by why; malformed: it is no HTTP. Without checks of callers without a token.',
     labelNames: ['why'] as const,
     registers: [registry],
   }),
@@ -62,12 +68,12 @@ export const declareMetrics = (registry: Registry) => ({
     help: 'Subscriptions whose open lanes did not fit into a saved cursor: a restart then would repeat some of their events.',
     registers: [registry],
   }),
-  deliverySeconds: new Histogram({
-    name: 'ptp_gateway_delivery_seconds',
-    help: 'From the broker having stored an event until the consumer has acknowledged it; clocks of two hosts.',
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers: [registry],
-  }),
+  deliverySeconds: new PlainHistogram(
+    registry,
+    'ptp_gateway_delivery_seconds',
+    'From the broker having stored an event until the consumer has acknowledged it; clocks of two hosts.',
+    BUCKETS,
+  ),
   receipts: new Counter({
     name: 'ptp_gateway_receipts_total',
     help: 'Receipts for collectors: sent; sampled: another one sent stood for it; dropped: broker away, not allowed, or too many.',
@@ -92,22 +98,28 @@ export const declareMetrics = (registry: Registry) => ({
 
 export type GatewayMetrics = ReturnType<typeof declareMetrics>;
 
-function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: () => number, now: () => number): void {
+function watch(
+  registry: Registry,
+  { subscribers, tail }: Engine,
+  subscriptions: () => number,
+  now: () => number,
+): void {
   const gauge = (name: string, help: string, value: () => number): Gauge => gaugeOf(registry, name, help, value);
-  const sum = (count: (one: Served) => number): number => Array.from(deliverer.all(), count).reduce((a, b) => a + b, 0);
+  const sum = (count: (one: Subscriber) => number): number =>
+    Array.from(subscribers.all(), count).reduce((a, b) => a + b, 0);
 
   gauge('ptp_gateway_subscriptions', 'Subscriptions of this scope.', subscriptions);
   gauge('ptp_gateway_open_lanes', 'Subscription and resource pairs with undelivered events.', () =>
-    sum((served) => served.openLanes),
+    sum((subscriber) => subscriber.openLanes),
   );
-  gauge('ptp_gateway_held_events', 'Events that lanes hold in memory.', () => sum((served) => served.held));
+  gauge('ptp_gateway_held_events', 'Events that lanes hold in memory.', () => sum((subscriber) => subscriber.held));
   gauge('ptp_gateway_detached_subscriptions', 'Subscriptions that are behind the tail.', () =>
-    sum((served) => (served.isAttached ? 0 : 1)),
+    sum((subscriber) => (subscriber.isAttached ? 0 : 1)),
   );
   gauge(
     'ptp_gateway_oldest_undelivered_seconds',
     'Age of the oldest event that waits in a lane.',
-    () => deliverer.backlog().oldestUndeliveredSeconds,
+    () => subscribers.backlog().oldestUndeliveredSeconds,
   );
   gauge('ptp_gateway_tail_sequence', 'Stream sequence of the last event read from the log.', () => tail.position);
 
@@ -116,7 +128,7 @@ function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: (
     help: 'Subscriptions by how they do: delivering; retrying: an event has failed and is tried again; behind: an event has waited for 10 s, or it catches up from the log; disabled: its endpoint answered 410.',
     labelNames: ['state'],
     collect() {
-      for (const [state, count] of Object.entries(deliverer.states())) this.set({ state }, count);
+      for (const [state, count] of Object.entries(subscribers.states())) this.set({ state }, count);
     },
     registers: [],
   });
@@ -130,7 +142,7 @@ function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: (
       registers: [registry],
       collect() {
         this.reset();
-        for (const load of loadByOrigin(deliverer.all(), BUSIEST_ORIGINS)) {
+        for (const load of loadByOrigin(subscribers.all(), BUSIEST_ORIGINS)) {
           this.set({ origin: load.origin }, value(load));
         }
       },
@@ -146,7 +158,7 @@ function watch(registry: Registry, { deliverer, tail }: Engine, subscriptions: (
       registers: [registry],
       collect() {
         this.reset();
-        for (const trouble of troubleByOrigin(deliverer.all(), now(), BUSIEST_ORIGINS)) {
+        for (const trouble of troubleByOrigin(subscribers.all(), now(), BUSIEST_ORIGINS)) {
           this.set({ origin: trouble.origin }, value(trouble));
         }
       },

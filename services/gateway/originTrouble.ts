@@ -1,4 +1,4 @@
-import type { Served } from './delivery/served.js';
+import type { Subscriber } from './delivery/subscriber.js';
 
 /** What goes wrong at one origin. */
 export interface OriginTrouble {
@@ -12,7 +12,7 @@ export interface OriginTrouble {
   oldestSeconds: number;
 }
 
-type One = Pick<Served, 'record' | 'isRetrying' | 'oldestStoredAtMs' | 'status'>;
+type One = Pick<Subscriber, 'record' | 'isRetrying' | 'oldestStoredAtMs' | 'status'>;
 
 /** The origins where something fails, those with most failing subscriptions first, and the sum of the rest. */
 export function troubleByOrigin(all: Iterable<One>, nowMs: number, worst: number): OriginTrouble[] {

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Msg } from '@nats-io/transport-node';
 import { jetStream, type NatsConnection } from '../shared/broker.js';
 import { bus } from '../shared/contract/bus.js';
+import { Doublings } from '../shared/doublings.js';
 import { BadEvent, decodeEvent } from '../shared/event.js';
 import { BadMessage } from '../shared/messageChecks.js';
 import type { Deps } from '../shared/service.js';
@@ -173,10 +174,12 @@ const answered = (broker: NatsConnection): Promise<void> =>
   ]);
 
 /**
- * Reads one message and counts what became of it: garbage is passed over, and the first that is too much is told. Never
- * throws: from within a subscription that would end the client's reading of its connection.
+ * Reads one message and counts what became of it: garbage is passed over and told at the first and each doubling, and the
+ * first that is too much is told. Never throws: from within a subscription that would end the client's reading of its connection.
  */
-function counting({ count }: Reader, { log }: Deps): (what: string, read: () => boolean) => void {
+function counting({ count }: Reader, { log, clock }: Deps): (what: string, read: () => boolean) => void {
+  const malformed = new Doublings(clock);
+  const broken = new Doublings(clock);
   let isFull = false;
   return (what, read) => {
     try {
@@ -189,8 +192,8 @@ function counting({ count }: Reader, { log }: Deps): (what: string, read: () => 
     } catch (err) {
       count('malformed');
       if (err instanceof BadMessage || err instanceof BadEvent || err instanceof BadName) {
-        log.debug({ err, what }, 'malformed message passed over');
-      } else log.error({ err, what }, 'message could not be read');
+        malformed.tell((times) => log.warn({ err, what, times }, 'malformed message passed over'));
+      } else broken.tell((times) => log.error({ err, what, times }, 'message could not be read'));
     }
   };
 }

@@ -40,10 +40,11 @@ async function runWith(command: Command, broker: NatsConnection): Promise<string
     case 'list maintenance':
       return listMaintenance(await bucket('maintenance'));
     case 'start maintenance':
-      return startMaintenance(command, await bucket('maintenance'));
+      return startMaintenance(command, bucket);
     case 'end maintenance':
-      await (await bucket('maintenance')).delete(nodeToken(command.node));
-      return [`maintenance of ${command.node} has ended`];
+      return (await deleteKey(await bucket('maintenance'), nodeToken(command.node)))
+        ? [`maintenance of ${command.node} has ended`]
+        : [`${command.node} was not in maintenance`];
   }
 }
 
@@ -54,10 +55,13 @@ async function forgetNode(node: string, broker: NatsConnection, bucket: Open): P
     throw new CannotStart(`the collector of ${node} answers: stop it first, or use maintenance start`);
   }
   const publishers = await deleteWhere(await bucket('publishers'), '>', (value) => isOfNode(value, node));
-  await (await bucket('maintenance')).delete(nodeToken(node));
+  const hadMaintenance = await deleteKey(await bucket('maintenance'), nodeToken(node));
   // Last: the metrics service takes it for the sign that the node is gone, and a command that fails is given again.
-  await (await bucket('states')).delete(nodeToken(node));
-  return [`forgot node ${node}: its state, ${publishers} publishers`];
+  const hadState = await deleteKey(await bucket('states'), nodeToken(node));
+  if (!hadState && !hadMaintenance && publishers === 0) {
+    throw new CannotStart(`nothing is stored of a node ${node}: its name must be the one in its resource addresses`);
+  }
+  return [`forgot node ${node}: ${hadState ? 'its state' : 'no state'}, ${publishers} publishers`];
 }
 
 async function forgetScope(scope: string, broker: NatsConnection, bucket: Open): Promise<string[]> {
@@ -67,10 +71,12 @@ async function forgetScope(scope: string, broker: NatsConnection, bucket: Open):
   const keys = `${scope}.>`;
   const publishers = await deleteWhere(await bucket('publishers'), keys);
   const subscriptions = await deleteWhere(await bucket('subscriptions'), keys);
-  await deleteWhere(await bucket('cursors'), keys);
+  const cursors = await deleteWhere(await bucket('cursors'), keys);
   broker.publish(gatewaySubject(scope), JSON.stringify(lastReport(scope)));
   await broker.flush();
-  return [`forgot scope ${scope}: ${subscriptions} subscriptions, ${publishers} publishers, its cursor`];
+  return [
+    `forgot scope ${scope}: ${subscriptions} subscriptions, ${publishers} publishers, ${cursors > 0 ? 'its cursor' : 'no cursor'}`,
+  ];
 }
 
 /** As of a gateway that leaves, so that its series end. */
@@ -90,7 +96,7 @@ const lastReport = (scope: string): GatewayReport => ({
 
 async function startMaintenance(
   { node, sinceMs, untilMs, reason }: Command & { do: 'start maintenance' },
-  bucket: KV,
+  bucket: Open,
 ): Promise<string[]> {
   const value: Maintenance = {
     node,
@@ -98,8 +104,21 @@ async function startMaintenance(
     ...(untilMs !== undefined && { until: new Date(untilMs).toISOString() }),
     ...(reason !== undefined && { reason }),
   };
-  await bucket.put(nodeToken(node), JSON.stringify(value));
-  return [describe(value)];
+  const key = nodeToken(node);
+  await (await bucket('maintenance')).put(key, JSON.stringify(value));
+  return [
+    describe(value),
+    ...((await isUnknown(key, bucket)) ? [`no state is stored of a node ${node}: is that its name?`] : []),
+  ];
+}
+
+/** Whether nothing was ever stored of a node; who may not read it does not know. */
+async function isUnknown(key: string, bucket: Open): Promise<boolean> {
+  try {
+    return (await (await bucket('states')).get(key))?.operation !== 'PUT';
+  } catch {
+    return false;
+  }
 }
 
 async function listMaintenance(bucket: KV): Promise<string[]> {
@@ -131,6 +150,13 @@ async function deleteWhere(
     deleted += 1;
   }
   return deleted;
+}
+
+/** Deletes a key; tells whether it had a value. The deletion is stored in either case: who watches may have missed one. */
+async function deleteKey(bucket: KV, key: string): Promise<boolean> {
+  const entry = await bucket.get(key);
+  await bucket.delete(key);
+  return entry?.operation === 'PUT';
 }
 
 async function keysOf(bucket: KV, filter: string): Promise<string[]> {

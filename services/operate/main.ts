@@ -19,7 +19,9 @@ async function main(args: string[]): Promise<number> {
     return 0;
   } catch (err) {
     if (!(err instanceof UsageError || err instanceof ConfigError || err instanceof CannotStart)) throw err;
-    process.stderr.write(`${err.message.trimStart()}\n${err instanceof UsageError ? 'See --help.\n' : ''}`);
+    const sentence =
+      err instanceof ConfigError && err.mistakes.length > 1 ? `The settings:${err.message}` : err.message;
+    process.stderr.write(`${sentence}\n${err instanceof UsageError ? 'See --help.\n' : ''}`);
     return err instanceof UsageError ? 2 : 1;
   }
 }

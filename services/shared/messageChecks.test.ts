@@ -42,6 +42,7 @@ const cursor = {
   tail: 9,
   subs: { s1: [4, { 'ptp.events.n1.sync': 5 }], s2: [9, {}, true] },
   repeated: {},
+  past: [[3, 4]],
 };
 
 const names = Object.keys(messages) as (keyof MessageTypes)[];

@@ -102,6 +102,7 @@ export interface Cursor {
   subs: Record<string, SubscriptionCursor>;
   owed?: boolean;
   repeated?: Record<string, number>;
+  past?: [from: number, upTo: number][];
 }
 
 /** The messages that are read back from the bus, by their names in proto/ptp/v1. */

@@ -30,12 +30,15 @@ export const metricsVars = (brokerUrl: string): Record<string, string> => ({
   METRICS_PORT: '0',
 });
 
-/** A metrics service in this process, on a clock that only the test moves. */
+/**
+ * A metrics service in this process, on a clock that only the test moves. It begins with the time as it is, since collectors
+ * on the clock of the machine speak of no other.
+ */
 export async function startTestMetrics<C extends Clock = FakeClock>(
   brokerUrl: string,
   options: { clock?: C; vars?: Record<string, string> } = {},
 ): Promise<TestMetrics<C>> {
-  const clock = options.clock ?? (new FakeClock() as Clock as C);
+  const clock = options.clock ?? (new FakeClock({ startsAt: new Date().toISOString() }) as Clock as C);
   const deps = testDeps(clock);
   const { port } = await startMetrics(readConfig({ ...metricsVars(brokerUrl), ...options.vars }), deps);
   return {

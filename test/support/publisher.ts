@@ -70,7 +70,7 @@ export async function startPublisher(brokerUrl: string): Promise<Publisher> {
               ResourceAddress: resourceAddress(node, bus.canary.path),
               data_type: 'notification',
               value_type: 'enumeration',
-              value: 'CANARY',
+              value: 'OK',
             },
           ],
         },

@@ -331,6 +331,12 @@ describe('a line of the daemon', () => {
       ]) {
         expect([line, parse(line)]).toEqual([line, expect.objectContaining({ offsetNs: undefined })]);
       }
+      for (const sums of [
+        ptp4l(`rms ${word} max ${word} freq -5 +/- 3 delay 9 +/- 1`),
+        `phc2sys[1.1]: [ptp4l.0.config] CLOCK_REALTIME rms ${word} max ${word} freq -5 +/- 3 delay 9 +/- 1`,
+      ]) {
+        expect(parse(sums)).toMatchObject({ kind: 'summary', rmsNs: undefined, maxNs: undefined, delayNs: 9 });
+      }
       expect(parse(daemon('ts2phc', `ens9f0 nmea_status 0 offset ${word} s0`))).toMatchObject({ isAvailable: false });
     },
   );
@@ -386,6 +392,11 @@ describe('a line of the daemon', () => {
     ['port 1 (enP2p1s0f0np0): SLAVE to FAULTY on FAULT_DETECTED (FT_UNSPECIFIED)', { iface: 'enP2p1s0f0np0' }],
     ['port 1 (ens1f0.100): SLAVE to PASSIVE on RS_PASSIVE', { iface: 'ens1f0.100' }],
     ['port 0 (/var/run/ptp4l.0.socket): INITIALIZING to LISTENING on INIT_COMPLETE', 'ignored'],
+    ['port 0 (ens1f1): SLAVE to FAULTY on FAULT_DETECTED', { port: 0, iface: 'ens1f1' }],
+    ['port 65536 (ens1f1): SLAVE to FAULTY on FAULT_DETECTED', { port: undefined, iface: 'ens1f1' }],
+    [`port ${HUGE} (ens1f1): SLAVE to FAULTY on FAULT_DETECTED`, { port: undefined, iface: 'ens1f1' }],
+    [`port ${HUGE}: SLAVE to FAULTY on FAULT_DETECTED`, 'malformed'],
+    ['port x (ens1f1): SLAVE to FAULTY on FAULT_DETECTED', 'malformed'],
     ['port 1 (ens1f0: SLAVE to FAULTY on FAULT_DETECTED', 'malformed'],
     ['port 1 (a"b): SLAVE to FAULTY on FAULT_DETECTED', 'malformed'],
   ])('names its port: %s', (said, seen) => {
@@ -419,6 +430,22 @@ describe('a line of the daemon', () => {
       }
     },
   );
+
+  it.each([
+    'ptp4l[1.1]: [ptp4l.0.con',
+    'ptp4l[1.1]: [ptp4l.0.cfg] port 1',
+    'ptp4l[1.1',
+    'ptp4l ',
+    'phc2sys[1]: ',
+    'gnss rubbish ',
+    'chronyd[1]: what is left of a line ',
+    'CMD LIV',
+  ])('counts behind one that was cut off: %j', (cut) => {
+    for (const message of [SLAVE, CLASS, OFFSET, GM, BC, CHRONY]) {
+      expect(readAll(cut + message).filter((seen) => typeof seen !== 'string')).toEqual([parse(message)]);
+      expect(readAll(OFFSET + cut + message).at(-1)).toEqual(parse(message));
+    }
+  });
 
   it('has its own words only, when a process that is not known follows', () => {
     const other = 'pmc[1770000000]:[ptp4l.0.config] PTP_PROCESS_STATUS:1';

@@ -28,11 +28,15 @@ export function readLine(line: string, take: (seen: Observation | Unread, messag
   for (const message of messagesOf(line)) take(parse(message), message);
 }
 
-/** There is no second configuration, and no other beginning than that of a process whose lines count. */
+/**
+ * There is no second configuration, and it was read. What is not read may hide a message: one that was cut off, or
+ * anything else that stands in front of it.
+ */
 function isOneMessage(line: string, seen: Observation | Unread): boolean {
   const tag = line.indexOf(TAG_END);
   if (tag < 0) return true;
-  return line.indexOf(TAG_END, tag + TAG_END.length) < 0 && (typeof seen !== 'string' || processOf(line) !== 'other');
+  if (line.indexOf(TAG_END, tag + TAG_END.length) >= 0) return false;
+  return typeof seen !== 'string' || (seen === 'ignored' && processOf(line) !== 'other');
 }
 
 /**

@@ -60,7 +60,8 @@ export interface SummarySeen {
 export interface PortSeen {
   kind: 'port';
   config: string;
-  port: number;
+  /** As printed; undefined for one that no port can have, beside a name. */
+  port: number | undefined;
   /** Its name, which is better evidence than its number; empty where the line has none. */
   iface: string;
   was: string;

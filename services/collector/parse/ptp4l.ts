@@ -60,16 +60,20 @@ export function parseSummary(
   if (hasDelay && (words[at + 8] !== 'delay' || words[at + 10] !== '+/-')) return 'malformed';
   for (let i = at + 1; i < at + (hasDelay ? 13 : 9); i += 2) if (!isNumber(words[i])) return 'malformed';
   const delayNs = hasDelay ? integer(words[at + 9]) : 0;
-  const [rmsNs, maxNs, freqPpb] = [integer(words[at + 1]), integer(words[at + 3]), integer(words[at + 5])];
+  const [rmsNs, maxNs, freqPpb] = [offsetSum(words[at + 1]), offsetSum(words[at + 3]), integer(words[at + 5])];
   return { kind: 'summary', process, config, rmsNs, maxNs, freqPpb, delayNs };
 }
+
+/** A sum of offsets, which is none where they are placeholders (decision q). */
+const offsetSum = (word: string | undefined): number | undefined =>
+  offsetOf(word) === 'none' ? undefined : integer(word);
 
 // port 1: SLAVE to FAULTY on FAULT_DETECTED (FT_UNSPECIFIED)
 // port 11 (ens8f2): LISTENING to MASTER on ANNOUNCE_RECEIPT_TIMEOUT_EXPIRES
 // port 1: delay timeout
 function parsePort(config: string, words: string[]): Observation | Unread {
   const port = integerWithin(words[1], 0, MAX_PORT);
-  if (port === undefined) return 'malformed';
+  if (!isNumber(words[1])) return 'malformed';
   const name = words[2]?.startsWith('(') === true ? words[2] : undefined;
   const at = name === undefined ? 2 : 3;
   const [was, to, is, on] = [words[at], words[at + 1], words[at + 2], words[at + 3]];
@@ -78,5 +82,7 @@ function parsePort(config: string, words: string[]): Observation | Unread {
   const iface = name?.endsWith(')') === true ? name.slice(1, -1) : '';
   // A socket of ptp4l itself, such as port 0 (/var/run/ptp4l.0.socket).
   if (name !== undefined && !isInterface(iface)) return port === 0 ? 'ignored' : 'malformed';
+  // The name is better evidence than the number (decision s), so the number may be odd where there is one.
+  if (port === undefined && iface === '') return 'malformed';
   return { kind: 'port', config, port, iface, was, is };
 }

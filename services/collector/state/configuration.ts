@@ -159,9 +159,9 @@ export class Configuration {
   /** Notes what a port line says. Returns whether the port left SLAVE, or undefined for a port that there is not. */
   hearPort({ port: printed, iface, was, is }: PortSeen): { leftSlave: boolean } | undefined {
     // The name is better evidence than the number (decision s).
-    const port = iface === '' ? this.ports[printed - 1] : this.ports.find((one) => one.iface === iface);
-    // Port 0 is ptp4l's own socket.
-    if (port === undefined || printed === 0) return undefined;
+    // Without a name, port 0 is ptp4l's own socket.
+    const port = iface === '' ? this.ports[(printed ?? 0) - 1] : this.ports.find((one) => one.iface === iface);
+    if (port === undefined) return undefined;
     const { number } = port;
     const wasSlave = was === 'SLAVE' || this.roles.get(number)?.role === 'SLAVE';
     const leftSlave = wasSlave && is !== 'SLAVE' && is !== 'PASSIVE';

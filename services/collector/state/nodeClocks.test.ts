@@ -269,6 +269,18 @@ describe('the clocks of a node', () => {
     );
   });
 
+  it.each(['0', '2', '65536', '99999999999999999999'])(
+    'is left by a port that is named, whatever its number: %s',
+    (n) => {
+      const { told } = world();
+      told('ptp4l[1.1]: [ptp4l.0.config] master offset 8 s2 freq -5 path delay 3');
+      expect(told(`ptp4l[1.1]: [ptp4l.0.config] port ${n} (ens1f0): SLAVE to FAULTY on FAULT_DETECTED`)).toEqual([
+        'lockState HOLDOVER',
+        'syncState HOLDOVER',
+      ]);
+    },
+  );
+
   it('are FREERUN when ts2phc loses its holdover, or only figures where a grandmaster speaks', () => {
     const lost = ts2phc('lost holdover lock (offset       1411)');
     expect(world().told(ts2phc('offset 1 s3 freq +1'), ts2phc('offset -2 s3 freq -6 holdover'), lost, lost)).toEqual([
@@ -356,10 +368,11 @@ describe('the clocks of a node', () => {
       [
         'neither, of a port that there is not',
         '-2',
-        [port(1, 'eno9', SLAVE), port(0, 'ens1f0', SLAVE), port(9, '', SLAVE)],
+        [port(1, 'eno9', SLAVE), port(0, '', SLAVE), port(9, '', SLAVE)],
         [],
       ],
       ['the name, whatever the number', '-2', [port(77, 'ens1f1', SLAVE)], ['interface_role ptp4l ens1f1 1']],
+      ['the name, even with number 0', '-2', [port(0, 'ens1f1', SLAVE)], ['interface_role ptp4l ens1f1 1']],
     ])('hear lines about the port by %s', (_, ptp4lOpts, lines, wanted) => {
       const { clocks, told } = world({ name: 'p', ptp4lOpts });
       told(...lines);

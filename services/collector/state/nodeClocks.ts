@@ -194,6 +194,12 @@ export class NodeClocks {
     return own === undefined || own.file.profile === tagged.file.profile ? tagged : own;
   }
 
+  /** Its lines have the tag of its own file, by whichever name of the same profile its status is told (decision r). */
+  #fileOfChronyd(told: string): string {
+    const own = this.configs.get(`chronyd.${numberOf(told)}.config`);
+    return own?.isKnown && own.file.profile === this.configs.get(told)?.file.profile ? own.name : told;
+  }
+
   #endOrphans(at: Instant): Change[] {
     if (this.orphansEndMs === undefined || at.monotonic < this.orphansEndMs) return [];
     this.orphansEndMs = undefined;
@@ -253,14 +259,14 @@ export class NodeClocks {
   /** PTP_PROCESS_STATUS counts for the metric even where the configuration is not known; then it has no event. */
   #hearProcess(seen: ProcessStatusSeen, at: Instant): Heard {
     const { process, isUp } = seen;
-    const config = this.#configOf(seen.config);
+    const config = this.#configOf(process === 'chronyd' ? this.#fileOfChronyd(seen.config) : seen.config);
     const key = `${process} ${numberOf(seen.config)}`;
     const before = this.processes.get(key);
     if (before === undefined && this.processes.size >= MAX_PROCESSES) return IGNORED;
     const isStart = isUp && !(this.isReplaying && before?.isUp === true);
     this.processes.set(key, {
       process,
-      writtenConfig: isOwnFile(seen) ? (config?.name ?? before?.writtenConfig ?? seen.config) : seen.writtenConfig,
+      writtenConfig: isToldByFile(seen) ? (config?.name ?? before?.writtenConfig ?? seen.config) : seen.writtenConfig,
       config: config?.name ?? seen.config,
       isUp,
       restarts: (before?.restarts ?? 0) + (isStart ? 1 : 0),
@@ -343,8 +349,9 @@ const isUnheard = ({ lastLine }: Clock): boolean => lastLine === undefined;
 /** 0 of ptp4l.0.config. */
 const numberOf = (config: string): string => config.split('.')[1] ?? '';
 
-const isOwnFile = ({ process, writtenConfig }: ProcessStatusSeen): boolean =>
-  process === 'phc2sys' && writtenConfig.startsWith(OWN_FILE_OF_PHC2SYS);
+/** Its series is called by the tag of its lines instead of this name. */
+const isToldByFile = ({ process, writtenConfig }: ProcessStatusSeen): boolean =>
+  process === 'chronyd' || (process === 'phc2sys' && writtenConfig.startsWith(OWN_FILE_OF_PHC2SYS));
 
 function hearOffset(seen: OffsetSeen, step: Step): ClockChange | undefined | 'ignored' {
   switch (seen.process) {

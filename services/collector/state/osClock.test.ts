@@ -440,12 +440,24 @@ describe('a process', () => {
     ],
     ['phc2sys by its own file', ['phc2sys.0 up'], ['phc2sys ptp4l.0.config 1'], ['phc2sys ptp4l.0.config 1']],
     ['chronyd', ['chronyd up', 'chronyd down'], ['chronyd chronyd.0.config 0'], ['chronyd chronyd.0.config 1']],
+    [
+      'chronyd by both names',
+      ['chronyd up', status('chronyd', 0)],
+      ['chronyd chronyd.0.config 0'],
+      ['chronyd chronyd.0.config 1'],
+    ],
     ['ts2phc', [status('ts2phc', 1, 'ts2phc.0.config')], ['ts2phc ts2phc.0.config 1'], ['ts2phc ts2phc.0.config 1']],
   ])('has one series: %s', (_, script, statuses, restarts) => {
     const { os, series } = world([WITHOUT]);
     os(...script);
     expect(series('process_status')).toEqual(statuses);
     expect(series('process_restart_count')).toEqual(restarts);
+  });
+
+  it('is chronyd by the name of the tag of phc2sys too', () => {
+    const { hear } = world([WITH_CHRONYD]);
+    hear(chronyd('Selected source 192.0.2.7'));
+    expect(hear(status('chronyd', 0))).toEqual(['os FREERUN(0)', 'sync FREERUN']);
   });
 
   it('has one series though its files were read later', () => {

@@ -3,14 +3,13 @@ import { PermissionViolationError, type NatsConnection } from '@nats-io/transpor
 import { sleep } from '../../shared/clock.js';
 import { bus } from '../../shared/contract/bus.js';
 import type { Deps } from '../../shared/service.js';
-import { Deliverer } from '../delivery/deliverer.js';
 import { EventLog } from '../delivery/log.js';
-import { Poster } from '../delivery/post.js';
 import { Tail } from '../delivery/tail.js';
 import { endpointAgent } from '../endpoints/agent.js';
-import { outcomeOf } from '../measuring/journeys.js';
 import type { Measuring } from '../measuring/open.js';
 import type { GatewayMetrics } from '../metrics.js';
+import { Pipeline } from '../pipeline.js';
+import { silent, tellAll } from '../stages.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import { openSink } from './sink.js';
 
@@ -18,7 +17,6 @@ import { openSink } from './sink.js';
 const LOOK_AGAIN_MS = 30_000;
 const RETRY_MS = 1_000;
 const CONNECTIONS = 4;
-const HELD_LIMIT = 256;
 const RING = { messages: 1_024, bytes: 1024 * 1024 };
 /** An old canary says nothing that a newer one does not. */
 const MAX_AGE_MS = 60_000;
@@ -53,7 +51,7 @@ export function startCanary(parts: CanaryParts, deps: Deps): void {
 
 async function deliverCanaries(parts: CanaryParts, { life, clock, log }: Deps): Promise<void> {
   const { broker, jsm, measuring, metrics } = parts;
-  const { journeys } = measuring;
+  const { timing } = measuring;
   const stopping = new AbortController();
   life.onStop('canaries', () => stopping.abort());
 
@@ -87,50 +85,43 @@ async function deliverCanaries(parts: CanaryParts, { life, clock, log }: Deps): 
   // The operator's policy is about endpoints that somebody else names; this one is ours.
   const agent = endpointAgent({ kind: 'local' }, CONNECTIONS);
   life.onStop('canary connections', () => agent.destroy());
-  const poster = new Poster(agent, '1.0', clock);
-  life.onStop('canary attempts', () => poster.close());
   const count = (outcome: string): void => metrics.canaries.inc({ outcome });
 
   const events = new EventLog(jsm, clock, () => count('malformed'), { stream: bus.streams.canary, ring: RING });
-  const deliverer = new Deliverer({
+  const pipeline = new Pipeline({
     clock,
     log,
     random: Math.random,
-    maxAgeMs: MAX_AGE_MS,
-    heldLimit: HELD_LIMIT,
     events,
-    attempt: (record, item, info, halt) =>
-      poster.post(record, item, info, halt, journeys.attempt(record, item, info.n)),
     // A canary is no state: none is ever sent in its place.
-    askState: async () => ({ kind: 'unknown' }),
-    targetsOf: () => [],
-    bury: async () => {},
-    onEnd(record, item, end) {
-      count(outcomeOf(end));
-      journeys.ended(record, item, end);
-    },
-    onMatched: (event, matches) => journeys.read(event, matches),
-    onOwed() {},
+    states: { askState: async () => ({ kind: 'unknown' }), targetsOf: () => [] },
+    agent,
+    defaultNames: '1.0',
+    maxAgeMs: MAX_AGE_MS,
+    listener: tellAll([timing, { ...silent, settled: (_, outcome) => count(outcome) }]),
+    traceparentOf: timing.traceparentOf,
+    deadLetter: async () => {},
+    onStatesDue() {},
     onGap() {},
     onGone() {},
   });
-  life.onStop('canary deliveries', () => deliverer.stop(GRACE_MS));
+  life.onStop('canary deliveries', () => pipeline.stop(GRACE_MS));
   const tail = new Tail(
     { broker, jsm, clock, log, ...measuring.reading, stream: bus.streams.canary, onUnreadable },
     {
-      onMessage: (message) => void deliverer.take(message),
+      onMessage: pipeline.onMessage,
       onLogInfo(firstSeq) {
         events.beginsAt(firstSeq);
         isMissed = false;
       },
-      onNewStream: () => deliverer.startOver(),
+      onNewStream: () => pipeline.subscribers.startOver(),
     },
   );
   life.onStop('canary tail', () => tail.stop());
 
   const { created, lastSeq } = place;
   events.restart(lastSeq);
-  deliverer.add(subscriptionOf(sink.port, place), [lastSeq, {}]);
+  pipeline.subscribers.add(subscriptionOf(sink.port, place), [lastSeq, {}]);
   tail.start(created, lastSeq);
 }
 

@@ -3,6 +3,7 @@ import {
   isInside,
   MAX_OPEN_LANES,
   resumeAt,
+  servedUpTo,
   subscriptionCursor,
   type Cursor,
   type SubscriptionCursor,
@@ -17,20 +18,20 @@ describe('subscriptionCursor', () => {
     [
       'needs no entry when everything up to the tail is settled',
       100,
-      { hi: 100, open: [], owesStates: false },
+      { hi: 100, open: [], areStatesDue: false },
       undefined,
     ],
-    ['names the open lanes', 100, { hi: 100, open: [['a', 90] as const], owesStates: false }, [100, { a: 90 }]],
-    ['says how far a detached subscription has read', 100, { hi: 60, open: [], owesStates: false }, [60, {}]],
-    ['keeps what was settled beyond the tail', 100, { hi: 140, open: [], owesStates: false }, [140, {}]],
-    ['remembers that current states are owed', 100, { hi: 100, open: [], owesStates: true }, [100, {}, true]],
+    ['names the open lanes', 100, { hi: 100, open: [['a', 90] as const], areStatesDue: false }, [100, { a: 90 }]],
+    ['says how far a detached subscription has read', 100, { hi: 60, open: [], areStatesDue: false }, [60, {}]],
+    ['keeps what was settled beyond the tail', 100, { hi: 140, open: [], areStatesDue: false }, [140, {}]],
+    ['remembers that current states are owed', 100, { hi: 100, open: [], areStatesDue: true }, [100, {}, true]],
   ])('%s', (_, tail, served, expected) => {
     expect(subscriptionCursor(tail, served)).toEqual(expected);
   });
 
   it('falls back to the lowest unsettled event when too many lanes are open', () => {
     const open = Array.from({ length: MAX_OPEN_LANES + 1 }, (_, i) => [`s${i}`, 50 + i] as const);
-    expect(subscriptionCursor(9_000, { hi: 9_000, open, owesStates: false })).toEqual([49, {}]);
+    expect(subscriptionCursor(9_000, { hi: 9_000, open, areStatesDue: false })).toEqual([49, {}]);
   });
 });
 
@@ -66,9 +67,21 @@ describe('isInside', () => {
     ['a tail beyond the end', cursor({}, 101), false],
     ['a subscription beyond the end', cursor({ s1: [101, {}] }), false],
     ['a lane beyond the end', cursor({ s1: [100, { [SUBJECT]: 101 }] }), false],
+    ['past events before the tail', { ...cursor({}), past: [[3, 100]] } satisfies Cursor, true],
+    ['past events beyond the tail', { ...cursor({}, 90), past: [[3, 100]] } satisfies Cursor, false],
     ['a lane of no subject', cursor({ s1: [100, { 'a b': 90 }] }), false],
   ])('%s', (_, saved, is) => {
     expect(isInside(saved, log)).toBe(is);
+  });
+});
+
+describe('servedUpTo', () => {
+  it.each([
+    ['the tail', cursor({}), 100],
+    ['what a detached subscription has read', cursor({ s1: [60, {}], s2: [80, {}] }), 60],
+    ['what is settled before an open lane', cursor({ s1: [100, { a: 70, b: 51 }], s2: [80, {}] }), 50],
+  ])('%s', (_, saved, upTo) => {
+    expect(servedUpTo(saved)).toBe(upTo);
   });
 });
 

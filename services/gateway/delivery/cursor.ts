@@ -16,11 +16,11 @@ export const MAX_OPEN_LANES = 1_024;
  */
 export function subscriptionCursor(
   tail: number,
-  served: { hi: number; open: readonly (readonly [subject: string, firstUnsettled: number])[]; owesStates: boolean },
+  served: { hi: number; open: readonly (readonly [subject: string, firstUnsettled: number])[]; areStatesDue: boolean },
 ): SubscriptionCursor | undefined {
-  const { hi, open, owesStates } = served;
-  if (open.length === 0 && hi === tail && !owesStates) return undefined;
-  const owed: [true] | [] = owesStates ? [true] : [];
+  const { hi, open, areStatesDue } = served;
+  if (open.length === 0 && hi === tail && !areStatesDue) return undefined;
+  const owed: [true] | [] = areStatesDue ? [true] : [];
   if (open.length > MAX_OPEN_LANES) return [Math.min(...open.map(([, first]) => first)) - 1, {}, ...owed];
   return [hi, Object.fromEntries(open), ...owed];
 }
@@ -51,17 +51,24 @@ export function fitted(
   }
   if (total > largest) {
     const lowest = sized.reduce((low, { cursor: [hi] }) => Math.min(low, hi), tail);
-    const isOwed = sized.some(({ cursor: [, , owesStates] }) => owesStates);
+    const isOwed = sized.some(({ cursor: [, , areStatesDue] }) => areStatesDue);
     return { tail: lowest, subs: {}, ...(isOwed && { owed: true }), coarse };
   }
   return { tail, subs: Object.fromEntries(sized.map(({ id, cursor }) => [id, cursor])), coarse };
 }
 
 /** Without its lanes an entry begins at its oldest event. */
-function coarser([hi, open, owesStates]: SubscriptionCursor): SubscriptionCursor {
+function coarser([hi, open, areStatesDue]: SubscriptionCursor): SubscriptionCursor {
   const oldest = Object.values(open).reduce((low, first) => Math.min(low, first - 1), hi);
-  return owesStates ? [oldest, {}, true] : [oldest, {}];
+  return areStatesDue ? [oldest, {}, true] : [oldest, {}];
 }
+
+/** Up to where all of them are served. */
+export const servedUpTo = ({ tail, subs }: Pick<Cursor, 'tail' | 'subs'>): number =>
+  Object.values(subs).reduce(
+    (low, [hi, open]) => Object.values(open).reduce((lowest, first) => Math.min(lowest, first - 1), Math.min(low, hi)),
+    tail,
+  );
 
 /** About what it takes in JSON. */
 const sizeOf = (id: string, [, open]: SubscriptionCursor): number =>
@@ -75,10 +82,11 @@ export interface LogEnds {
 }
 
 /** A cursor means something only inside its log: all it says was read there. One of another log is dealt with by `resumeAt`. */
-export function isInside({ stream, tail, subs }: Cursor, { created, lastSeq }: LogEnds): boolean {
+export function isInside({ stream, tail, subs, past = [] }: Cursor, { created, lastSeq }: LogEnds): boolean {
   if (stream !== created) return true;
   return (
     tail <= lastSeq &&
+    past.every(([, upTo]) => upTo <= tail) &&
     Object.values(subs).every(
       ([hi, open]) =>
         hi <= lastSeq && Object.entries(open).every(([subject, first]) => first <= lastSeq && isEventSubject(subject)),
@@ -98,7 +106,7 @@ export function resumeAt(
 ): SubscriptionCursor {
   const start = record.stream === stream ? record.start : 0;
   if (cursor?.stream !== stream) return [start, {}];
-  const [hi, open, owesStates = false] = cursor.subs[record.id] ?? [cursor.tail, {}, cursor.owed];
+  const [hi, open, areStatesDue = false] = cursor.subs[record.id] ?? [cursor.tail, {}, cursor.owed];
   // An entry that is not beyond the start is one of an earlier subscription with the same id.
-  return start >= hi ? [start, {}, owesStates] : [hi, open, owesStates];
+  return start >= hi ? [start, {}, areStatesDue] : [hi, open, areStatesDue];
 }

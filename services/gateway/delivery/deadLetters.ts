@@ -5,8 +5,8 @@ import { excerpt } from '../../shared/excerpt.js';
 import { BadMessage, parseMessage } from '../../shared/messageChecks.js';
 import type { Unreadable } from '../unreadable.js';
 import type { DataVersion, SubscriptionRecord } from '../subscriptions/record.js';
-import { pushedEvent } from './body.js';
-import type { Item } from './lane.js';
+import type { PtpEvent } from '../../shared/event.js';
+import { pushedEvent } from '../push/body.js';
 
 /** Dead letters that one answer lists, the newest. */
 export const LISTED = 100;
@@ -24,7 +24,7 @@ export class DeadLetters {
   }
 
   /** Rejects while the broker is away. A repeat of the same event is the same dead letter. */
-  async bury(record: SubscriptionRecord, { event }: Item, reason: string, now: number): Promise<void> {
+  async store(record: SubscriptionRecord, event: PtpEvent, reason: string, now: number): Promise<void> {
     const letter: DeadLetter = {
       subscription: record.id,
       reason,

@@ -34,19 +34,28 @@ export class DeliveryStatus {
 
   /** An attempt has failed, and is made again. */
   failed(reason: string, nowMs: number): void {
-    const series = this.isFailing ? this.lastError : undefined;
-    this.lastError = { reason, atMs: nowMs, sinceMs: series?.sinceMs ?? nowMs, times: (series?.times ?? 0) + 1 };
+    this.#goneWrong(reason, nowMs);
     this.isFailing = true;
   }
 
   /** The consumer answers, but will never take this event. */
   refused(reason: string, nowMs: number): void {
     this.deadLetters += 1;
-    if (!this.isFailing) this.lastError = { reason, atMs: nowMs, sinceMs: nowMs, times: 1 };
+    this.#goneWrong(reason, nowMs);
+  }
+
+  #goneWrong(reason: string, nowMs: number): void {
+    const { lastError: last, lastSuccessMs } = this;
+    const series = last && (lastSuccessMs === undefined || lastSuccessMs <= last.sinceMs) ? last : undefined;
+    this.lastError = { reason, atMs: nowMs, sinceMs: series?.sinceMs ?? nowMs, times: (series?.times ?? 0) + 1 };
   }
 
   /** Has a line told at each doubling: a consumer that is down for hours must not fill the disk. */
-  tell(what: 'not delivered' | 'recovered' | 'dead letter', clock: Clock, line: (times: number) => void): void {
+  tell(
+    what: 'not delivered' | 'recovered' | 'dead letter' | 'too old',
+    clock: Clock,
+    line: (times: number) => void,
+  ): void {
     this.#lines ??= new Doublings(clock);
     this.#lines.tell(line, what);
   }

@@ -8,28 +8,26 @@ import { Doublings } from '../../shared/doublings.js';
 import type { Logger } from '../../shared/log.js';
 import type { GatewayReport } from '../../shared/messages.js';
 import { eventSubject } from '../../shared/subjects.js';
-import { outcomeOf } from '../measuring/journeys.js';
+import { DeliveryMetrics } from '../measuring/deliveryMetrics.js';
+import type { EndpointAgent } from '../endpoints/agent.js';
 import type { Measuring } from '../measuring/open.js';
 import type { GatewayMetrics } from '../metrics.js';
+import { Pipeline } from '../pipeline.js';
+import { silent, tellAll } from '../stages.js';
 import type { States } from '../states.js';
-import type { SubscriptionRecord } from '../subscriptions/record.js';
+import type { DataVersion, SubscriptionRecord } from '../subscriptions/record.js';
 import type { Unreadable } from '../unreadable.js';
 import { targetsOf, type ResourceFilter } from '../subscriptions/resource.js';
 import { CurrentEvents } from './currentEvents.js';
-import { fitted, isInside, resumeAt, type Cursor, type SubscriptionCursor } from './cursor.js';
+import { fitted, isInside, resumeAt, servedUpTo, type Cursor } from './cursor.js';
 import { CursorKeeper, type CursorTaken } from './cursorKeeper.js';
 import type { DeadLetters } from './deadLetters.js';
-import { Deliverer } from './deliverer.js';
-import type { Item } from './lane.js';
 import { EventLog } from './log.js';
 import { Newest } from './newest.js';
 import { learnNewest } from './newestOfLog.js';
-import type { Outcome } from './outcome.js';
-import type { Poster } from './post.js';
-import { HELD_LIMIT, type AttemptInfo } from './served.js';
+import type { Subscribers } from './subscribers.js';
 import { Tail } from './tail.js';
 import { TailScope } from './tailScope.js';
-import type { Ending, Halt } from './work.js';
 
 /** Time that running attempts have when the gateway stops. */
 const GRACE_MS = 2_000;
@@ -41,13 +39,14 @@ export interface EngineParts {
   scope: string;
   /** NODE_NAME, where the gateway knows. */
   ownNode: string | undefined;
-  /** See Serving. */
+  /** See Retry. */
   maxAgeMs: number;
   states: States;
   deadLetters: DeadLetters;
-  poster: Poster;
+  agent: EndpointAgent;
+  defaultNames: DataVersion;
   metrics: GatewayMetrics;
-  measuring: Pick<Measuring, 'journeys' | 'reading'>;
+  measuring: Pick<Measuring, 'timing' | 'reading'>;
   unreadable: Unreadable;
   clock: Clock;
   log: Logger;
@@ -69,29 +68,31 @@ export interface Place {
 const positionIn = ({ stream, cursor }: Place): number =>
   cursor?.stream === stream.created ? Math.max(cursor.tail, stream.firstSeq - 1) : stream.lastSeq;
 
-/** The delivery engine: the tail reads the log, the deliverer serves the subscriptions, the keeper saves how far. */
+/** The delivery engine: the tail reads the log, the pipeline serves the subscriptions, the keeper saves how far. */
 export class Engine {
-  readonly deliverer: Deliverer;
+  readonly subscribers: Subscribers;
+  readonly #pipeline: Pipeline;
   readonly tail: Tail;
   readonly #parts: EngineParts;
   readonly #events: EventLog;
   readonly #newest: Newest;
   readonly #keeper: CursorKeeper;
   readonly #tailScope: TailScope;
-  readonly #tooOld: Doublings;
   /** Where the log ended at least, as far as somebody had to ask. */
   #logEnd = 0;
 
   constructor(parts: EngineParts) {
     const { broker, jsm, clock, log, states, deadLetters, metrics, measuring } = parts;
     this.#parts = parts;
-    this.#tooOld = new Doublings(clock);
     const gaps = new Doublings(clock);
     this.#newest = new Newest();
     this.#events = new EventLog(
       jsm,
       clock,
-      ({ seq, subject }, reason) => parts.unreadable.note('event', { seq, subject, reason }),
+      ({ seq, subject }, reason) => {
+        parts.unreadable.note('event', { seq, subject, reason });
+        metrics.cne.read(undefined);
+      },
       {
         newest: this.#newest,
         onPast: ({ seq, subject, event: { id, sequence } }) =>
@@ -104,20 +105,26 @@ export class Engine {
       if (answer.kind === 'current') await this.#events.handedOn(eventSubject(node, path), signal);
       return answer;
     });
-    this.deliverer = new Deliverer({
+    this.#pipeline = new Pipeline({
       clock,
       log,
       random: Math.random,
-      maxAgeMs: parts.maxAgeMs,
-      heldLimit: HELD_LIMIT,
       events: this.#events,
-      attempt: (record, item, info, halt) => this.#attempt(record, item, info, halt),
-      askState: (node, path, onAsk, signal) => currentEvents.of(node, path, onAsk, signal),
-      targetsOf: ({ filter }) => targetsOf(filter, () => states.nodes()),
-      bury: (record, item, reason) => deadLetters.bury(record, item, reason, clock.now()),
-      onEnd: (record, item, end) => this.#ended(record, item, end),
-      onMatched: (event, matches) => measuring.journeys.read(event, matches),
-      onOwed: () => this.#keeper.changed(),
+      states: {
+        askState: (node, path, onAsk, signal) => currentEvents.of(node, path, onAsk, signal),
+        targetsOf: ({ filter }) => targetsOf(filter, () => states.nodes()),
+      },
+      agent: parts.agent,
+      defaultNames: parts.defaultNames,
+      maxAgeMs: parts.maxAgeMs,
+      listener: tellAll([
+        measuring.timing,
+        new DeliveryMetrics(metrics, clock),
+        { ...silent, settled: () => this.#keeper.changed() },
+      ]),
+      traceparentOf: measuring.timing.traceparentOf,
+      deadLetter: ({ lanes, event }, reason) => deadLetters.store(lanes.record, event, reason, clock.now()),
+      onStatesDue: () => this.#keeper.changed(),
       onGap(record) {
         gaps.tell((times) =>
           log.error(
@@ -131,11 +138,12 @@ export class Engine {
         parts.onGone(record.id);
       },
     });
+    this.subscribers = this.#pipeline.subscribers;
     this.#tailScope = new TailScope(parts.ownNode);
     this.tail = new Tail(
       { broker, jsm, clock, log, filter: () => this.#tailScope.filter, ...measuring.reading },
       {
-        onMessage: (message) => metrics.cne.read(this.deliverer.take(message)?.event.source),
+        onMessage: this.#pipeline.onMessage,
         onLogInfo: (firstSeq) => {
           this.#events.beginsAt(firstSeq);
           this.#narrow();
@@ -143,9 +151,9 @@ export class Engine {
         onNewStream: () => {
           this.#logEnd = 0;
           this.#newest.forget();
-          this.deliverer.startOver();
+          this.subscribers.startOver();
         },
-        onLost: (firstSeq) => this.deliverer.lost(firstSeq),
+        onLost: (firstSeq) => this.subscribers.lost(firstSeq),
         onNothingUpTo: (seq) => this.#events.passOver(seq),
       },
     );
@@ -157,10 +165,11 @@ export class Engine {
       log,
       positions: () => {
         const { stream, position } = this.tail;
-        const { coarse, ...positions } = fitted(position, this.deliverer.cursors(position));
+        const { coarse, ...positions } = fitted(position, this.subscribers.cursors(position));
         metrics.coarseCursors.inc(coarse);
         const { repeated } = this.#newest;
-        return { stream, ...positions, ...(repeated && { repeated }) };
+        const past = this.#events.past(servedUpTo(positions), positions.tail);
+        return { stream, ...positions, ...(repeated && { repeated }), ...(past && { past }) };
       },
       onSaved: () => metrics.cursorSaves.inc(),
       onTaken: parts.onTaken,
@@ -184,6 +193,7 @@ export class Engine {
     const position = positionIn({ stream, cursor });
     this.#newest.forget();
     this.#newest.recall(cursor?.repeated ?? {});
+    this.#events.recallPast((cursor?.stream === created && cursor.past) || []);
     const isOwnNodeEnough = records.every(({ filter }) => this.#tailScope.covers(filter));
     await this.#learnNewest(position, isOwnNodeEnough ? this.#tailScope.filter : undefined);
     return { stream, cursor };
@@ -208,9 +218,9 @@ export class Engine {
     this.#events.beginsAt(stream.firstSeq);
     if (!records.every(({ filter }) => this.#tailScope.covers(filter))) this.#tailScope.widen();
     for (const record of records) {
-      // A start is inside the log, too: whoever wrote another would have the subscription wait for years.
-      const start = Math.min(record.start, stream.lastSeq);
-      this.deliverer.add(record, resumeAt(cursor, { ...record, start }, stream.created));
+      // A start is inside the log, too: another would have the subscription wait for years. The cursor knows better then.
+      const start = record.start <= stream.lastSeq ? record.start : cursor === undefined ? stream.lastSeq : 0;
+      this.subscribers.add(record, resumeAt(cursor, { ...record, start }, stream.created));
     }
     this.tail.start(stream.created, position);
   }
@@ -227,8 +237,11 @@ export class Engine {
     return Math.max(this.tail.position, this.#logEnd);
   }
 
-  /** Serves a subscription from `resume` on, and has the tail read everything when it is about other nodes. */
-  add(record: SubscriptionRecord, resume: SubscriptionCursor): void {
+  /**
+   * Serves a subscription from a position on, and has the tail read everything when it is about other nodes.
+   * @param start somebody else may have stored it: beyond the log it is the end of the log
+   */
+  add(record: SubscriptionRecord, start: number): void {
     if (!this.#tailScope.covers(record.filter)) {
       this.#tailScope.widen();
       // What is in memory lacks the other nodes' events.
@@ -236,12 +249,12 @@ export class Engine {
       this.tail.refilter();
       void this.#learnNewest(this.tail.position, undefined);
     }
-    this.deliverer.add(record, resume);
+    this.subscribers.add(record, [Math.min(start, Math.max(this.tail.lastKnown, this.#logEnd)), {}]);
   }
 
   /** Now and then, so that a subscription that is deleted and made again does not have the log read anew each time. */
   #narrow(): void {
-    this.#tailScope.narrow(Array.from(this.deliverer.all(), ({ record }) => record.filter));
+    this.#tailScope.narrow(Array.from(this.subscribers.all(), ({ record }) => record.filter));
     this.tail.refilter();
   }
 
@@ -255,7 +268,7 @@ export class Engine {
       isReading: this.tail.isReading,
       tailSequence: this.tail.position,
       lastSequence: this.tail.lastKnown,
-      ...this.deliverer.backlog(),
+      ...this.subscribers.backlog(),
       cursorAgeSeconds: this.#keeper.ageMs / 1_000,
     };
   }
@@ -266,40 +279,10 @@ export class Engine {
 
   /** No new attempts, no more questions to nodes; running attempts may end. */
   async stopDelivering(): Promise<void> {
-    await this.deliverer.stop(GRACE_MS);
-    this.#parts.poster.close();
+    await this.#pipeline.stop(GRACE_MS);
   }
 
   saveLast(): Promise<void> {
     return this.#keeper.stop();
-  }
-
-  async #attempt(record: SubscriptionRecord, item: Item, info: AttemptInfo, halt: Halt): Promise<Outcome> {
-    const { metrics, poster, measuring } = this.#parts;
-    const endTimer = metrics.attempts.startTimer();
-    const watch = measuring.journeys.attempt(record, item, info.n);
-    const outcome = await poster.post(record, item, info, halt, watch);
-    endTimer({ outcome: outcome.kind });
-    metrics.cne.attempted(item.event.source, outcome);
-    return outcome;
-  }
-
-  #ended(record: SubscriptionRecord, item: Item, end: Ending): void {
-    const { metrics, clock, log, measuring } = this.#parts;
-    const { event, logged } = item;
-    measuring.journeys.ended(record, item, end);
-    metrics.cne.ended(event.source, end);
-    metrics.deliveries.inc({ outcome: outcomeOf(end) });
-    if (end.kind === 'delivered' && logged !== undefined) {
-      metrics.deliverySeconds.observe(Math.max(0, clock.now() - logged.storedAtMs) / 1_000);
-    }
-    if (end.kind === 'delivered' && typeof end.missed === 'number') metrics.missed.inc(end.missed);
-    if (end.kind === 'too_old') {
-      this.#tooOld.tell(
-        (times) => log.warn({ subscription: record.id, event: event.id, times }, 'too old, given up for a newer one'),
-        record.id,
-      );
-    }
-    this.#keeper.changed();
   }
 }

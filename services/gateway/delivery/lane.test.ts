@@ -24,7 +24,7 @@ function drain(lane: Lane): string[] {
 
 describe('a lane', () => {
   it('gives one event at a time, in order', () => {
-    const lane = new Lane(10);
+    const lane = new Lane('subject', 10);
     lane.offer(logged(11));
     lane.offer(logged(15));
     expect(lane.begin()?.logged?.seq).toBe(11);
@@ -40,7 +40,7 @@ describe('a lane', () => {
   });
 
   it('remembers only that there is more when it is full, and asks the log for it', () => {
-    const lane = new Lane(0);
+    const lane = new Lane('subject', 0);
     for (let seq = 1; seq <= LANE_LIMIT + 5; seq += 1) lane.offer(logged(seq));
     expect(lane.length).toBe(LANE_LIMIT);
     expect(lane.gap).toBeUndefined();
@@ -55,7 +55,7 @@ describe('a lane', () => {
   });
 
   it('does not lose what is offered while the log is being asked', () => {
-    const lane = new Lane(0, 5);
+    const lane = new Lane('subject', 0, 5);
     const gap = lane.gap ?? { from: 0, upTo: 0 };
     lane.offer(logged(6));
     lane.read(undefined, gap);
@@ -63,7 +63,7 @@ describe('a lane', () => {
   });
 
   it('drops a sequence that it has already had', () => {
-    const lane = new Lane(0);
+    const lane = new Lane('subject', 0);
     lane.offer(logged(1, 7));
     lane.offer(logged(2, 7));
     lane.offer(logged(3, 8));
@@ -72,7 +72,7 @@ describe('a lane', () => {
   });
 
   it('counts what its sequences show to be missing, until the consumer has been told', () => {
-    const lane = new Lane(0);
+    const lane = new Lane('subject', 0);
     lane.offer(logged(1, 7));
     lane.offer(logged(2, 11));
     expect(lane.missed).toBe(3);
@@ -83,7 +83,7 @@ describe('a lane', () => {
   });
 
   it('holds nothing but the event that fails, and reads the rest again', () => {
-    const lane = new Lane(0);
+    const lane = new Lane('subject', 0);
     for (const seq of [1, 2, 3]) lane.offer(logged(seq));
     lane.begin();
     lane.park();
@@ -97,7 +97,7 @@ describe('a lane', () => {
   });
 
   it('goes on behind what retention took', () => {
-    const lane = new Lane(4, 20);
+    const lane = new Lane('subject', 4, 20);
     expect(lane.gap).toEqual({ from: 5, upTo: 20 });
     lane.read(undefined, { from: 5, upTo: 20 });
     expect(lane.isIdle).toBe(true);
@@ -107,7 +107,7 @@ describe('a lane', () => {
 
   describe('that awaits the current state', () => {
     it('gives the state first, then every event after the sequence it names', () => {
-      const lane = new Lane(0);
+      const lane = new Lane('subject', 0);
       lane.awaitState();
       for (const sequence of [4, 5, 6]) lane.offer(logged(sequence));
       expect(lane.begin()).toBeUndefined();
@@ -116,7 +116,7 @@ describe('a lane', () => {
     });
 
     it('goes on without a state when there is none', () => {
-      const lane = new Lane(0);
+      const lane = new Lane('subject', 0);
       lane.awaitState();
       lane.offer(logged(4));
       lane.state(undefined);
@@ -124,7 +124,7 @@ describe('a lane', () => {
     });
 
     it('puts the state behind an event that is on its way, and drops an older one', () => {
-      const lane = new Lane(0);
+      const lane = new Lane('subject', 0);
       lane.offer(logged(4));
       lane.offer(logged(5));
       lane.begin();
@@ -136,12 +136,12 @@ describe('a lane', () => {
       lane.state(event(4));
       expect(drain(lane)).toEqual([]);
       lane.state(event(5));
-      expect(lane.owesState).toBe(true);
+      expect(lane.isStateDue).toBe(true);
       expect(drain(lane)).toEqual(['state 5']);
     });
 
     it('has not settled the events that a state stands for before the state is settled', () => {
-      const lane = new Lane(0);
+      const lane = new Lane('subject', 0);
       lane.awaitState();
       for (const sequence of [4, 5, 6]) lane.offer(logged(sequence));
       lane.state(event(5));
@@ -155,7 +155,7 @@ describe('a lane', () => {
     });
 
     it('has not settled them either when nothing comes after the state', () => {
-      const lane = new Lane(0);
+      const lane = new Lane('subject', 0);
       lane.offer(logged(4));
       lane.state(event(4));
       expect(lane.firstUnsettled).toBe(1);
@@ -165,15 +165,15 @@ describe('a lane', () => {
     });
 
     it('owes nothing of the log when the state stands for nothing', () => {
-      const lane = new Lane(7);
+      const lane = new Lane('subject', 7);
       lane.awaitState();
       lane.state(event(5));
       expect(lane.firstUnsettled).toBeUndefined();
-      expect(lane.owesState).toBe(true);
+      expect(lane.isStateDue).toBe(true);
     });
 
     it('does not read what the state covers', () => {
-      const lane = new Lane(0, 9);
+      const lane = new Lane('subject', 0, 9);
       lane.awaitState();
       expect(lane.gap).toBeUndefined();
       lane.state(event(8));
@@ -186,7 +186,7 @@ describe('a lane', () => {
 
   describe('whose state is asked for again', () => {
     it('gives everything that is due up to the state, and the state after it', () => {
-      const lane = new Lane(0);
+      const lane = new Lane('subject', 0);
       for (const sequence of [4, 5, 6]) lane.offer(logged(sequence));
       lane.askAgain();
       lane.stateAgain(event(5));
@@ -194,7 +194,7 @@ describe('a lane', () => {
     });
 
     it('reads what is left in the log first', () => {
-      const lane = new Lane(0, 2);
+      const lane = new Lane('subject', 0, 2);
       lane.askAgain();
       lane.stateAgain(event(2));
       expect(drain(lane)).toEqual([]);
@@ -204,7 +204,7 @@ describe('a lane', () => {
     });
 
     it('is not idle until the answer is there, and drops one that is older than what was sent meanwhile', () => {
-      const lane = new Lane(0);
+      const lane = new Lane('subject', 0);
       lane.askAgain();
       lane.offer(logged(4));
       lane.offer(logged(5));

@@ -1,3 +1,4 @@
+import type { Delivery } from './delivery.js';
 import type { LoggedEvent } from './log.js';
 import { isPast, readAtMs } from './newest.js';
 
@@ -26,6 +27,11 @@ export interface Gap {
  * lane has caught up. All positions are stream sequences.
  */
 export class Lane {
+  readonly subject: string;
+  /** What is under way. */
+  delivery: Delivery | undefined;
+  /** The log is being read for it. */
+  isReading = false;
   /** Everything up to here is settled. */
   #settled: number;
   /** Everything up to here has been taken into the queue. */
@@ -36,7 +42,7 @@ export class Lane {
   #lastSequence: bigint;
   /** The last event that was taken; before the first, when the state that was sent last was read on its node. */
   #lastLogged: LoggedEvent | undefined;
-  readonly #toldAtMs: number;
+  readonly #sentAtMs: number;
   #startedSequence: bigint;
   #queue: Item[] = [];
   #isAwaitingState = false;
@@ -53,10 +59,11 @@ export class Lane {
    * @param settled where the lane begins: everything up to here is settled
    * @param newest events up to here may be in the log and have to be looked for
    * @param lastSequence of the state that was sent last: events up to it are not needed
-   * @param toldAtMs when that was read on its node, ms since 1970
+   * @param sentAtMs when that was read on its node, ms since 1970
    */
-  constructor(settled: number, newest: number = settled, lastSequence = -1n, toldAtMs = Infinity) {
-    this.#toldAtMs = toldAtMs;
+  constructor(subject: string, settled: number, newest: number = settled, lastSequence = -1n, sentAtMs = Infinity) {
+    this.subject = subject;
+    this.#sentAtMs = sentAtMs;
     this.#lastSequence = lastSequence;
     this.#startedSequence = lastSequence;
     this.#settled = settled;
@@ -176,7 +183,7 @@ export class Lane {
   }
 
   /** A current state waits to be delivered, or is still asked for. */
-  get owesState(): boolean {
+  get isStateDue(): boolean {
     return this.#isAwaitingState || this.#later !== undefined || this.#queue.some(({ logged }) => logged === undefined);
   }
 
@@ -199,6 +206,11 @@ export class Lane {
   get isIdle(): boolean {
     const isStateDue = this.#isAwaitingState || this.#asked > 0 || this.#later !== undefined;
     return this.#queue.length === 0 && this.#taken >= this.#newest && !isStateDue;
+  }
+
+  /** An item was begun, and is not settled. */
+  get isBusy(): boolean {
+    return this.#isBusy;
   }
 
   get length(): number {
@@ -233,7 +245,7 @@ export class Lane {
 
   #isPast({ event, storedAtMs }: LoggedEvent): boolean {
     const last = this.#lastLogged;
-    const atMs = last === undefined ? this.#toldAtMs : readAtMs(last.event, last.storedAtMs);
+    const atMs = last === undefined ? this.#sentAtMs : readAtMs(last.event, last.storedAtMs);
     return isPast(
       { sequence: Number(event.sequence), atMs: readAtMs(event, storedAtMs) },
       { sequence: Number(this.#lastSequence), atMs },

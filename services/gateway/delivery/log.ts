@@ -4,8 +4,10 @@ import { isBelievableSequence } from '../../shared/believable.js';
 import { bus } from '../../shared/contract/bus.js';
 import { BadEvent, decodeEvent, type PtpEvent } from '../../shared/event.js';
 import { BadName, eventSubject, nodeToken, resourceAddress, resourceOfSubject } from '../../shared/subjects.js';
+import type { DataVersion } from '../subscriptions/record.js';
 import { RESOURCES, type ResourceFilter } from '../subscriptions/resource.js';
 import type { Newest } from './newest.js';
+import { Places, type Run } from './places.js';
 import { Ring, type RingLimits } from './ring.js';
 import { traceparentOf, type TailMessage } from './tail.js';
 
@@ -14,8 +16,8 @@ const FRESH_MS = 1_000;
 /** A tail that is further behind is interrupted, and not waited for. */
 const LONGEST_WAIT_MS = 1_000;
 const LOOK_MS = 5;
-/** Places of past events that are remembered, for whoever reads them from the log later. */
-const MAX_PAST = 65_536;
+/** Runs of places of past events that are remembered, for whoever reads them from the log later. A cursor has room for them. */
+const MAX_PAST = 1_024;
 
 /** An event with its place in the log. */
 export interface LoggedEvent {
@@ -31,6 +33,8 @@ export interface LoggedEvent {
   received?: TailMessage['received'];
   traceparent?: string | undefined;
   event: PtpEvent;
+  /** What is posted of it, by the names in it; made when it is first needed. */
+  bodies?: Partial<Record<DataVersion, Buffer>>;
 }
 
 /** Which subjects of the log somebody reads. */
@@ -82,7 +86,7 @@ export class EventLog {
   readonly #limits: RingLimits | undefined;
   readonly #newest: Newest | undefined;
   readonly #onPast: (event: LoggedEvent) => void;
-  readonly #past = new Set<number>();
+  readonly #past = new Places(MAX_PAST);
   #ring: Ring;
   #position = 0;
   #firstStored = 0;
@@ -127,9 +131,19 @@ export class EventLog {
 
   /** The tail starts, or starts over, after a position. */
   restart(position: number): void {
-    if (position === 0) this.#past.clear();
+    if (position === 0) this.#past.replace([]);
     this.#ring = new Ring(position, this.#limits);
     this.#position = position;
+  }
+
+  /** Where events of the past are, after one place and up to another; undefined when there are none. */
+  past(after: number, upTo: number): Run[] | undefined {
+    return this.#past.between(after, upTo);
+  }
+
+  /** What an earlier life has noted as `past`. */
+  recallPast(runs: readonly Run[]): void {
+    this.#past.replace(runs);
   }
 
   /** There is nothing for us up to here: it was of others, or retention has taken it. */
@@ -204,8 +218,6 @@ export class EventLog {
 
   /** One of the past: also whoever reads it from the broker passes it over. */
   #pass(event: LoggedEvent): void {
-    const [oldest] = this.#past.size >= MAX_PAST ? this.#past : [];
-    if (oldest !== undefined) this.#past.delete(oldest);
     this.#past.add(event.seq);
     this.#onPast(event);
   }

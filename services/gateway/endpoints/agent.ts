@@ -39,7 +39,7 @@ export class EndpointAgent {
   /** @param options of all its connections */
   constructor(options: Agent.Options, unanswered: (why: FailureKind) => void = () => {}) {
     this.unanswered = unanswered;
-    this.#agent = new Agent({ ...options, pipelining: 1 });
+    this.#agent = new Agent({ pipelining: 1, ...options });
     this.#fresh = new Agent({ ...options, pipelining: 0 });
   }
 
@@ -65,7 +65,17 @@ export class EndpointAgent {
  * @param perOrigin connections to one origin at most
  */
 export function endpointAgent(policy: EndpointPolicy, perOrigin: number, hooks: AgentHooks = {}): EndpointAgent {
-  const options: Agent.Options = {
+  return new EndpointAgent(optionsOf(policy, perOrigin, hooks), hooks.onUnanswered);
+}
+
+/**
+ * A client like that, for requests that may leave no trace: no hook hears of them, and each connection is closed after one.
+ */
+export const discreetAgent = (policy: EndpointPolicy, perOrigin: number): EndpointAgent =>
+  new EndpointAgent({ ...optionsOf(policy, perOrigin, {}), pipelining: 0 });
+
+function optionsOf(policy: EndpointPolicy, perOrigin: number, hooks: AgentHooks): Agent.Options {
+  return {
     connections: perOrigin,
     keepAliveTimeout: IDLE_MS,
     headersTimeout: 0,
@@ -74,7 +84,6 @@ export function endpointAgent(policy: EndpointPolicy, perOrigin: number, hooks: 
     factory: (origin, pool: Pool.Options) =>
       new Pool(origin, { ...pool, connect: judgedConnector(new URL(String(origin)), policy, hooks) }),
   };
-  return new EndpointAgent(options, hooks.onUnanswered);
 }
 
 /** Connects to what the policy allows. A literal address is connected to without a look-up. */

@@ -1,14 +1,12 @@
 import type { Clock } from '../../shared/clock.js';
 import { excerpt } from '../../shared/excerpt.js';
-import type { Outcome } from '../delivery/outcome.js';
-import { Request } from '../delivery/request.js';
+import { Request } from '../push/request.js';
+import type { AttemptResult } from '../push/result.js';
 import type { EndpointAgent } from './agent.js';
 import { EndpointRefused } from './policy.js';
 
 /** v1 clients wait 2 s for the answer to their subscribe. */
 export const CHECK_MS = 1_500;
-
-const NOBODY = { ended: (): void => {} };
 
 /** An endpoint that does not answer as one must. */
 export class EndpointCheckFailed extends Error {
@@ -43,11 +41,15 @@ const demand = (url: URL): string =>
  * endpoint says is not passed on.
  */
 export async function checkEndpoint(agent: EndpointAgent, url: URL, clock: Pick<Clock, 'now'> = Date): Promise<void> {
-  const { outcome, cause } = await new Promise<{ outcome: Outcome; cause: unknown }>((resolve) => {
-    const request = new Request(clock, NOBODY, (ended, why) => {
-      clearTimeout(timer);
-      resolve({ outcome: ended, cause: why });
-    });
+  const { result, cause } = await new Promise<{ result: AttemptResult; cause: unknown }>((resolve) => {
+    const owner = {
+      answered: (): void => {},
+      finish(_: undefined, ended: AttemptResult, why: unknown) {
+        clearTimeout(timer);
+        resolve({ result: ended, cause: why });
+      },
+    };
+    const request = new Request(undefined, owner, clock);
     const timer = setTimeout(() => request.timeOut(CHECK_MS), CHECK_MS);
     request.send(agent, {
       origin: url.origin,
@@ -56,8 +58,8 @@ export async function checkEndpoint(agent: EndpointAgent, url: URL, clock: Pick<
       headers: { 'content-type': 'application/json' },
     });
   });
-  if (outcome.kind === 'settled') return;
+  if (result.kind === 'accepted') return;
   if (cause instanceof EndpointRefused) throw cause;
-  const reason = 'reason' in outcome ? outcome.reason : 'answered 410';
+  const reason = 'reason' in result ? result.reason : 'answered 410';
   throw EndpointCheckFailed.because(url, reason.startsWith('answered') ? `it ${reason}` : reason, cause);
 }

@@ -46,6 +46,11 @@ describe('the beginning of an answer', () => {
     );
   });
 
+  it('is no interim answer with a status of more digits, however it is cut', () => {
+    const answer = 'HTTP/1.1 1000 What\r\n\r\n';
+    for (let at = 0; at < answer.length; at += 1) expect(read([answer.slice(0, at), answer.slice(at)])).toBe(answer);
+  });
+
   it('leaves what comes after it alone, also what looks like an interim answer', () => {
     expect(read(['HTTP/1.1 200 OK\r\n\r\n', 'HTTP/1.1 100 Continue\r\n\r\n'])).toContain('100 Continue');
   });

@@ -95,6 +95,8 @@ function mayBeInterim(answer: Buffer): boolean {
   if (start.startsWith(TLS_ALERT)) throw new AnswerRefused('it speaks TLS: its URL must begin with https');
   if (!'HTTP/0.0 000'.startsWith(start.replace(/\d/g, '0'))) return false;
   const status = start.slice(STATUS_AT);
+  // A status of more digits is for the client to refuse.
+  if (/\d/.test(answer.toString('latin1', STATUS_BYTES, STATUS_BYTES + 1))) return false;
   if (status === '101') throw new AnswerRefused('it switched protocols (101), which nobody asked for');
   if (status.length === 3 && status < '100')
     throw new AnswerRefused(`it answered with the status ${status}, which is none`);

@@ -5,18 +5,18 @@ import type { Deps } from '../../shared/service.js';
 import { openTracing, type TracingSettings } from '../../shared/tracing.js';
 import type { TailDeps } from '../delivery/tail.js';
 import type { GatewayMetrics } from '../metrics.js';
-import { Journeys } from './journeys.js';
 import { Receipts } from './receipts.js';
 import { Sender } from './sender.js';
 import { DeliverySpans } from './spans.js';
 import { watchStalls } from './stalls.js';
+import { Timing } from './timing.js';
 
 /** What measures the deliveries of this gateway. */
 export interface Measuring {
   /** Another one after each start: who sends receipts and reports. */
   gateway: string;
   sender: Sender;
-  journeys: Journeys;
+  timing: Timing;
   /** How a tail takes note of when it reads a message. */
   reading: Pick<TailDeps, 'receive' | 'isTraced'>;
 }
@@ -41,7 +41,7 @@ export async function openMeasuring(
   return {
     gateway,
     sender,
-    journeys: new Journeys({ clock, receipts, spans }),
+    timing: new Timing({ clock, receipts, spans }),
     reading: {
       receive: (ms) => ({ ms, atMs: wall.now(), stalledMs: stalls.before(ms) }),
       isTraced: tracing !== undefined,

@@ -26,12 +26,15 @@ export interface ReceiptParts {
   count: (outcome: 'sent' | 'sampled' | 'dropped', receipts: number) => void;
 }
 
-/** A receipt that may be held back, since when. It holds no event: the garbage collector would copy it around meanwhile. */
+/** A receipt that may be held back. It holds no event: the garbage collector would copy it around meanwhile. */
 interface Due {
   event: string;
   subject: string;
-  node: string;
-  told: { tail: TailReceipt } | { delivery: DeliveryReceipt };
+  readonly node: string;
+  /** Either of them; what is told is of the latest. */
+  tail: TailReceipt | undefined;
+  delivery: DeliveryReceipt | undefined;
+  /** When the latest came to be told. */
   sinceMs: number;
 }
 
@@ -52,12 +55,8 @@ export class Receipts {
       {
         perSecond: PER_SECOND,
         maxKeys: MAX_KEYS,
-        merge(earlier, latest) {
-          standFor(latest.told, earlier.told);
-          return latest;
-        },
         send: (due) => this.#outgoing.push(due),
-        onLost: ({ told }) => count('dropped', weightOf(told)),
+        onLost: (due) => count('dropped', weightOf(due)),
       },
       clock.monotonic(),
     );
@@ -66,13 +65,36 @@ export class Receipts {
 
   /** The tail has read an event that so many subscriptions match. */
   read(event: LoggedEvent, { atMs, stalledMs }: Reception, matches: number): void {
-    const tail = { matches, receivedAtMs: atMs, stalledMs, others: 0, otherMatches: 0 };
-    this.#offer('read', event, { tail });
+    const { clock, count } = this.#parts;
+    if (!this.#canSend()) return count('dropped', 1);
+    const nowMs = clock.monotonic();
+    const key = keyOf(event, 'read');
+    this.#sampler.sendDue(nowMs);
+    const due = this.#sampler.held(key) ?? newDue(event, nowMs);
+    const { tail } = due;
+    if (tail === undefined) {
+      due.tail = { matches, receivedAtMs: atMs, stalledMs, others: 0, otherMatches: 0 };
+    } else {
+      tail.others += 1;
+      tail.otherMatches += tail.matches;
+      tail.matches = matches;
+      tail.receivedAtMs = atMs;
+      tail.stalledMs = stalledMs;
+    }
+    this.#offer(key, due, event, nowMs);
   }
 
   /** A delivery has come to its end. */
-  delivered(event: LoggedEvent, delivery: Omit<DeliveryReceipt, 'weight'>): void {
-    this.#offer(delivery.outcome, event, { delivery: { ...delivery, weight: 1 } });
+  delivered(event: LoggedEvent, told: Omit<DeliveryReceipt, 'weight'>): void {
+    const { clock, count } = this.#parts;
+    if (!this.#canSend()) return count('dropped', 1);
+    const nowMs = clock.monotonic();
+    const key = keyOf(event, told.outcome);
+    this.#sampler.sendDue(nowMs);
+    const due = this.#sampler.held(key) ?? newDue(event, nowMs);
+    const weight = (due.delivery?.weight ?? 0) + 1;
+    due.delivery = { ...told, weight };
+    this.#offer(key, due, event, nowMs);
   }
 
   /** Nothing is told any more. */
@@ -82,14 +104,11 @@ export class Receipts {
     this.#write();
   }
 
-  #offer(what: string, event: LoggedEvent, told: Due['told']): void {
-    const { clock, count } = this.#parts;
-    if (!this.#canSend()) return count('dropped', 1);
-    const nowMs = clock.monotonic();
-    // A canary never stands for an event.
-    const kind = event.path === bus.canary.path ? 'canary' : 'event';
-    const due = { event: event.event.id, subject: event.subject, node: event.node, told, sinceMs: nowMs };
-    this.#sampler.offer(`${event.node} ${kind} ${what}`, due, nowMs);
+  #offer(key: string, due: Due, { event, subject }: LoggedEvent, nowMs: number): void {
+    due.event = event.id;
+    due.subject = subject;
+    due.sinceMs = nowMs;
+    this.#sampler.offer(key, due, nowMs);
     this.#writeSoon(nowMs);
   }
 
@@ -120,9 +139,10 @@ export class Receipts {
     for (const due of outgoing) this.#send(due);
   }
 
-  #send({ event, subject, node, told, sinceMs }: Due): void {
+  #send(due: Due): void {
+    const { event, subject, node, tail, delivery, sinceMs } = due;
     const { sender, clock, wall, scope, gateway, count } = this.#parts;
-    const weight = weightOf(told);
+    const weight = weightOf(due);
     if (!this.#canSend()) return count('dropped', weight);
     const heldMs = clock.monotonic() - sinceMs;
     const receipt: Receipt = {
@@ -131,7 +151,8 @@ export class Receipts {
       scope,
       gateway,
       sentAtMs: wall.now(),
-      ...told,
+      ...(tail && { tail }),
+      ...(delivery && { delivery }),
       heldMs,
     };
     sender.send(receiptsSubject(node), receipt);
@@ -140,14 +161,17 @@ export class Receipts {
   }
 }
 
-const weightOf = (told: Due['told']): number => ('tail' in told ? told.tail.others + 1 : told.delivery.weight);
+/** A canary never stands for an event. */
+const keyOf = ({ node, path }: LoggedEvent, what: string): string =>
+  path === bus.canary.path ? `${node} canary ${what}` : `${node} ${what}`;
 
-/** Has the latest one stand for an earlier one too; both are of the same kind: their key says so. */
-function standFor(latest: Due['told'], earlier: Due['told']): void {
-  if ('tail' in latest && 'tail' in earlier) {
-    latest.tail.others += earlier.tail.others + 1;
-    latest.tail.otherMatches += earlier.tail.otherMatches + earlier.tail.matches;
-  } else if ('delivery' in latest && 'delivery' in earlier) {
-    latest.delivery.weight += earlier.delivery.weight;
-  }
-}
+const newDue = ({ event, subject, node }: LoggedEvent, sinceMs: number): Due => ({
+  event: event.id,
+  subject,
+  node,
+  tail: undefined,
+  delivery: undefined,
+  sinceMs,
+});
+
+const weightOf = ({ tail, delivery }: Due): number => (tail ? tail.others + 1 : (delivery?.weight ?? 1));

@@ -16,11 +16,10 @@ class Bench {
     readonly perSecond: number,
     maxKeys = 1_000,
   ) {
-    this.sampler = new Sampler(
+    this.sampler = new Sampler<One & { key: string }>(
       {
         perSecond,
         maxKeys,
-        merge: (earlier, latest) => ({ ...latest, weight: earlier.weight + latest.weight }),
         send: (one, atMs) => this.sent.push({ ...one, atMs }),
         onLost: (one) => this.lost.push(one),
       },
@@ -29,8 +28,12 @@ class Bench {
   }
 
   offer(key: string, atMs: number): void {
-    const one = { key, n: this.offered.length, weight: 1 };
-    this.offered.push({ ...one, atMs });
+    const n = this.offered.length;
+    this.offered.push({ key, n, weight: 1, atMs });
+    this.sampler.sendDue(atMs);
+    const one = this.sampler.held(key) ?? { key, n, weight: 0 };
+    one.n = n;
+    one.weight += 1;
     this.sampler.offer(key, one, atMs);
   }
 }

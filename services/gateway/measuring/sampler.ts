@@ -1,26 +1,34 @@
+import { Fifo } from '../../shared/fifo.js';
+
 interface Options<T> {
   /** Sent a second at most, and at once after a quiet second. */
   perSecond: number;
   /** Keys that may wait; what comes for another one is lost. */
   maxKeys: number;
-  /** Makes one that stands for two; `latest` is the one that is told about. */
-  merge: (earlier: T, latest: T) => T;
   send: (one: T, nowMs: number) => void;
   /** Told of what nobody will stand for. */
   onLost: (one: T) => void;
+}
+
+interface Waiting<T> {
+  key: string;
+  one: T;
+  sinceMs: number;
 }
 
 /** How long one may be held back at most, as long as the rate allows it. */
 const HELD_MS = 1_000;
 
 /**
- * Keeps a rate without losing count: what may not be sent waits, one per key, stands for those before it, and goes with
- * the next one of its key, or alone after a second. Those that have waited so long go first. Pure: time is an argument.
+ * Keeps a rate without losing count: what may not be sent is held back, one per key. Whoever has another one of that key adds
+ * it to the one that is held, so that nothing is made for what is not sent. It goes with the next one of its key, or alone
+ * after a second. Those that have waited so long go first. Pure: time is an argument.
  */
 export class Sampler<T> {
   readonly #options: Options<T>;
-  /** In the order in which they began to wait. */
-  readonly #waiting = new Map<string, { one: T; sinceMs: number }>();
+  readonly #waiting = new Map<string, Waiting<T>>();
+  /** In the order in which they began to wait; those that went before their turn are passed over. */
+  readonly #order = new Fifo<Waiting<T>>();
   #tokens: number;
   #filledMs: number;
 
@@ -30,21 +38,22 @@ export class Sampler<T> {
     this.#filledMs = nowMs;
   }
 
-  /** Takes one: sends it now, together with what waits of its key, or holds it back. */
+  /** The one of a key that is held back. */
+  held(key: string): T | undefined {
+    return this.#waiting.get(key)?.one;
+  }
+
+  /**
+   * Sends one now, or holds it back.
+   * @param one a new one, or the one that is held of this key and stands for another one now
+   */
   offer(key: string, one: T, nowMs: number): void {
-    const { merge, maxKeys, onLost } = this.#options;
-    if (this.#waiting.size > 0) this.sendDue(nowMs);
     const waiting = this.#waiting.get(key);
-    const both = waiting === undefined ? one : merge(waiting.one, one);
     if (this.#mayGo(nowMs)) {
-      this.#waiting.delete(key);
-      this.#go(both, nowMs);
-    } else if (waiting !== undefined) {
-      waiting.one = both;
-    } else if (this.#waiting.size < maxKeys) {
-      this.#waiting.set(key, { one, sinceMs: nowMs });
-    } else {
-      onLost(one);
+      if (waiting !== undefined) this.#waiting.delete(key);
+      this.#go(one, nowMs);
+    } else if (waiting === undefined) {
+      this.#hold(key, one, nowMs);
     }
   }
 
@@ -60,11 +69,22 @@ export class Sampler<T> {
     this.#waiting.clear();
   }
 
+  #hold(key: string, one: T, nowMs: number): void {
+    if (this.#waiting.size >= this.#options.maxKeys) return this.#options.onLost(one);
+    const waiting = { key, one, sinceMs: nowMs };
+    this.#waiting.set(key, waiting);
+    this.#order.push(waiting);
+  }
+
   #sendWaiting(nowMs: number, upToMs: number): void {
-    for (const [key, { one, sinceMs }] of this.#waiting) {
-      if (sinceMs > upToMs || !this.#mayGo(nowMs)) return;
-      this.#waiting.delete(key);
-      this.#go(one, nowMs);
+    for (let first = this.#order.peek(); first !== undefined; first = this.#order.peek()) {
+      const isGone = this.#waiting.get(first.key) !== first;
+      if (!isGone) {
+        if (first.sinceMs > upToMs || !this.#mayGo(nowMs)) return;
+        this.#waiting.delete(first.key);
+        this.#go(first.one, nowMs);
+      }
+      this.#order.shift();
     }
   }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Router } from '@koa/router';
 import { resourceAddress } from '../../shared/subjects.js';
-import { currentStateEvent, restData } from '../delivery/body.js';
+import { currentStateEvent, restData } from '../push/body.js';
 import type { StateAnswer } from '../states.js';
 import type { DataVersion } from '../subscriptions/record.js';
 import { parseExactResource } from '../subscriptions/resource.js';

@@ -24,8 +24,11 @@ export function readResource(body: Body): string {
   return text;
 }
 
+/** The member of a request that holds what has this one name, in any case of its letters. */
+export const spelt = (body: Body, name: string): string => writtenAs(body, [name]);
+
 /** The member that holds what has several names: the first that says something, else the first there is. */
-function writtenAs(body: Body, names: readonly [string, string]): string {
+function writtenAs(body: Body, names: readonly [string, ...string[]]): string {
   const members = names.flatMap((name) => spellings(body, name));
   return members.find((member) => !isEmpty(body[member])) ?? members[0] ?? names[0];
 }

@@ -3,7 +3,7 @@ import type { Context } from 'koa';
 import { excerpt } from '../../shared/excerpt.js';
 import type { SubscriptionStatus } from '../../shared/contract/rest-v1.js';
 import { checkOwner } from '../access/caller.js';
-import type { Doing } from '../delivery/deliverer.js';
+import type { Doing } from '../delivery/subscribers.js';
 import { ownOf } from '../subscriptions/ownership.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import type { Subscriptions } from '../subscriptions/subscriptions.js';

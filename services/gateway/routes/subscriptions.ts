@@ -15,7 +15,7 @@ import {
 } from '../subscriptions/subscriptions.js';
 import { readJsonObject } from './body.js';
 import { callerOf, needs, wantsAll } from './access.js';
-import { endpointName, missing, readEndpoint, readResource, readText, usesV2Names } from './fields.js';
+import { endpointName, missing, readEndpoint, readResource, readText, spelt, usesV2Names } from './fields.js';
 import { locationOf } from './location.js';
 import { Problem } from './problems.js';
 
@@ -138,7 +138,7 @@ function readRequest(
       filter: parseResource(resource, ownNode),
       endpointUri: endpoint.text,
       endpoint: endpoint.url,
-      dataVersion: readDataVersion(body['dataVersion']),
+      dataVersion: readDataVersion(body[spelt(body, 'dataVersion')]),
       secret: readSecret(body),
       caller,
     },
@@ -147,7 +147,7 @@ function readRequest(
 }
 
 function readSecret(body: Record<string, unknown>): string | undefined {
-  const secret = readText(body, 'secret', MAX_SECRET);
+  const secret = readText(body, spelt(body, 'secret'), MAX_SECRET);
   if (secret !== undefined && keyOf(secret) === undefined) {
     throw new Problem(400, 'malformed request', '"secret" must be whsec_ and the base64 of 24 to 64 bytes');
   }

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { pino } from 'pino';
-import type { Deliverer } from '../delivery/deliverer.js';
+import type { Subscribers } from '../delivery/subscribers.js';
 import type { SubscriptionRecord } from './record.js';
 import type { StoredSubscriptions, SubscriptionStore } from './store.js';
 import { Subscriptions, type SubscribeRequest } from './subscriptions.js';
@@ -44,9 +44,9 @@ const request = (node: string): SubscribeRequest => ({
 function setUp() {
   const store = new FakeStore();
   const served = new Set<string>();
-  const deliverer = {
+  const subscribers = {
     remove: async (id: string) => void served.delete(id),
-  } as unknown as Deliverer;
+  } as unknown as Subscribers;
   const subscriptions = new Subscriptions(
     {
       log: pino({ level: 'silent' }),
@@ -56,7 +56,7 @@ function setUp() {
       engine: {
         add: ({ id }) => void served.add(id),
         startOf: async () => 0,
-        deliverer,
+        subscribers,
         tail: { stream: 's', position: 0 },
       },
       now: () => 0,

@@ -3,7 +3,7 @@ import { JetStreamApiError } from '@nats-io/jetstream';
 import { excerpt } from '../../shared/excerpt.js';
 import type { Logger } from '../../shared/log.js';
 import type { Caller } from '../access/caller.js';
-import type { Deliverer } from '../delivery/deliverer.js';
+import type { Subscribers } from '../delivery/subscribers.js';
 import type { Engine } from '../delivery/engine.js';
 import type { Tail } from '../delivery/tail.js';
 import { differences } from './differences.js';
@@ -44,14 +44,14 @@ interface Deps {
   /** Random, of the scope: ids are made with it. */
   idKey: Buffer;
   store: SubscriptionStore;
-  engine: Pick<Engine, 'add' | 'startOf'> & { deliverer: Deliverer; tail: Pick<Tail, 'stream' | 'position'> };
+  engine: Pick<Engine, 'add' | 'startOf'> & { subscribers: Subscribers; tail: Pick<Tail, 'stream' | 'position'> };
   now: () => number;
   limits: QuotaLimits;
   /** A new subscription is sent the current states first (`INITIAL_NOTIFICATION`). */
   sendsInitialStates: boolean;
 }
 
-/** The subscriptions of a scope: what is stored in the bucket, and served by the deliverer. */
+/** The subscriptions of a scope: what is stored in the bucket, and served by the subscribers. */
 export class Subscriptions {
   readonly #deps: Deps;
   readonly #records = new Map<string, SubscriptionRecord>();
@@ -67,7 +67,7 @@ export class Subscriptions {
   /** The id that a subscription would have now → the one it has, for those that were made with another key or before there was one. */
   readonly #otherIds = new Map<string, string>();
 
-  /** @param loaded what the bucket held; the caller has the deliverer serve them */
+  /** @param loaded what the bucket held; the caller has the gateway's engine serve them */
   constructor(deps: Deps, { records, bucket }: Pick<StoredSubscriptions, 'records' | 'bucket'>) {
     this.#deps = deps;
     this.#bucket = bucket;
@@ -106,7 +106,7 @@ export class Subscriptions {
       const existing = this.#records.get(id);
       const record = existing === undefined ? await this.#add(id, request) : await this.#renew(existing, request);
       if (this.#deps.sendsInitialStates) {
-        this.#deps.engine.deliverer.sendStates(id, existing === undefined ? 'first' : 'after');
+        this.#deps.engine.subscribers.sendStates(id, existing === undefined ? 'first' : 'after');
       }
       return record;
     });
@@ -118,7 +118,7 @@ export class Subscriptions {
       const record = this.get(id);
       if (record.disabledAt !== undefined)
         await this.#renew(record, { dataVersion: record.dataVersion, secret: record.secret });
-      this.#deps.engine.deliverer.sendStates(id, 'after');
+      this.#deps.engine.subscribers.sendStates(id, 'after');
     });
   }
 
@@ -129,7 +129,7 @@ export class Subscriptions {
       if (record === undefined || record.disabledAt !== undefined) return;
       const disabled = { ...record, disabledAt: new Date(this.#deps.now()).toISOString() };
       this.#records.set(id, disabled);
-      await this.#deps.engine.deliverer.disable(disabled);
+      await this.#deps.engine.subscribers.disable(disabled);
       // When the broker does not take it, the endpoint says so again after a restart.
       await this.#deps.store.put(disabled).catch(() => {});
     });
@@ -205,8 +205,8 @@ export class Subscriptions {
     const { engine, sendsInitialStates } = this.#deps;
     this.#quota.add(record.owner);
     this.#remember(record);
-    engine.add(record, [record.stream === engine.tail.stream ? record.start : 0, {}]);
-    if (sendsInitialStates) engine.deliverer.sendStates(record.id, 'first');
+    engine.add(record, record.stream === engine.tail.stream ? record.start : 0);
+    if (sendsInitialStates) engine.subscribers.sendStates(record.id, 'first');
   }
 
   async #follow(record: SubscriptionRecord): Promise<void> {
@@ -214,10 +214,10 @@ export class Subscriptions {
     this.#quota.giveBack(before.owner);
     this.#quota.add(record.owner);
     this.#records.set(record.id, record);
-    const { deliverer } = this.#deps.engine;
-    if (before.disabledAt === undefined && record.disabledAt !== undefined) await deliverer.disable(record);
-    else if (before.disabledAt !== undefined && record.disabledAt === undefined) await deliverer.enable(record);
-    else deliverer.update(record);
+    const { subscribers } = this.#deps.engine;
+    if (before.disabledAt === undefined && record.disabledAt !== undefined) await subscribers.disable(record);
+    else if (before.disabledAt !== undefined && record.disabledAt === undefined) await subscribers.enable(record);
+    else subscribers.update(record);
   }
 
   async #forget(id: string): Promise<void> {
@@ -225,7 +225,7 @@ export class Subscriptions {
     this.#records.delete(id);
     this.#otherIds.delete(this.#idNow(record));
     this.#quota.giveBack(record.owner);
-    await this.#deps.engine.deliverer.remove(id);
+    await this.#deps.engine.subscribers.remove(id);
   }
 
   async #add(id: string, request: SubscribeRequest): Promise<SubscriptionRecord> {
@@ -255,7 +255,7 @@ export class Subscriptions {
     this.#remember(record);
     // What came until now is older than the answer. The tail may pass over other nodes' events; then the start is beyond it.
     const isOfThisLog = record.stream === engine.tail.stream;
-    engine.add(record, [isOfThisLog ? Math.max(record.start, engine.tail.position) : engine.tail.position, {}]);
+    engine.add(record, isOfThisLog ? Math.max(record.start, engine.tail.position) : engine.tail.position);
     return record;
   }
 
@@ -274,8 +274,8 @@ export class Subscriptions {
     const record = { ...rest, ...(dataVersion && { dataVersion }), ...(secret && { secret }) };
     await available(this.#deps.store.put(record));
     this.#records.set(record.id, record);
-    if (disabledAt === undefined) this.#deps.engine.deliverer.update(record);
-    else await this.#deps.engine.deliverer.enable(record);
+    if (disabledAt === undefined) this.#deps.engine.subscribers.update(record);
+    else await this.#deps.engine.subscribers.enable(record);
     return record;
   }
 

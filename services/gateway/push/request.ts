@@ -3,45 +3,49 @@ import type { Clock } from '../../shared/clock.js';
 import type { EndpointAgent } from '../endpoints/agent.js';
 import { wasClosedIdle } from '../endpoints/connection.js';
 import { failureOf } from '../endpoints/failure.js';
-import { outcomeOf, type Outcome } from './outcome.js';
+import type { NoAnswer } from '../stages.js';
+import { CANCELLED, resultOf, type AttemptResult } from './result.js';
 
 /** Of an answer's body; what it says is nobody's business here. */
 const MAX_ANSWER_BYTES = 4_096;
 
-/** Follows one attempt. */
-export interface AttemptWatch {
-  /** The request goes out now. Gives the trace context that it carries. */
-  began(): string;
-  /** There is an answer, a status, or there will be none. Called once, after `began`. */
-  ended(answer: number | 'timeout' | 'connection' | 'stopped'): void;
+/** Who is told of a request. */
+export interface RequestOwner<About> {
+  /** There is an answer, a status, or there will be none. Called once. */
+  answered(about: About, answer: number | NoAnswer): void;
+  /** Called once, with what became of it, and the error that it is due to. */
+  finish(about: About, result: AttemptResult, cause?: unknown): void;
+}
+
+/** Whose answers have come in this turn: undici has their connections back only after it has told us. */
+const answered: { end(): void }[] = [];
+
+function endAnswered(): void {
+  for (const request of answered.splice(0)) request.end();
 }
 
 /**
  * One POST under way. Undici is used by its innermost door, `dispatch`: a stream for an answer that nobody reads, and an
  * AbortSignal for each request, would cost more than the request itself.
  */
-export class Request implements Dispatcher.DispatchHandler {
+export class Request<About> implements Dispatcher.DispatchHandler {
+  readonly #about: About;
+  readonly #owner: RequestOwner<About>;
   readonly #clock: Pick<Clock, 'now'>;
-  readonly #watch: Pick<AttemptWatch, 'ended'>;
-  readonly #onEnd: (outcome: Outcome, cause?: unknown) => void;
   #agent: EndpointAgent | undefined;
   #options: Dispatcher.DispatchOptions | undefined;
   #isSentAgain = false;
   #controller: Dispatcher.DispatchController | undefined;
   /** What it comes to unless the answer says something else. */
-  #outcome: Outcome | undefined;
+  #result: AttemptResult | undefined;
   #isEnded = false;
   #bytes = 0;
 
-  /** @param onEnd called once, with what became of it, and the error that it is due to */
-  constructor(
-    clock: Pick<Clock, 'now'>,
-    watch: Pick<AttemptWatch, 'ended'>,
-    onEnd: (outcome: Outcome, cause?: unknown) => void,
-  ) {
+  /** @param about handed back to its owner */
+  constructor(about: About, owner: RequestOwner<About>, clock: Pick<Clock, 'now'>) {
+    this.#about = about;
+    this.#owner = owner;
     this.#clock = clock;
-    this.#watch = watch;
-    this.#onEnd = onEnd;
   }
 
   send(agent: EndpointAgent, options: Dispatcher.DispatchOptions): void {
@@ -56,7 +60,7 @@ export class Request implements Dispatcher.DispatchHandler {
 
   /** Unless it was answered, it says nothing about the endpoint. */
   abort(): void {
-    this.#cut({ kind: 'stopped' }, 'stopped');
+    this.#cut(CANCELLED, 'stopped');
   }
 
   /** @param ms the time that it had */
@@ -65,21 +69,21 @@ export class Request implements Dispatcher.DispatchHandler {
   }
 
   // The status decides; a body that breaks off, is too long or never ends is nobody's business.
-  #cut(outcome: Outcome, why: 'timeout' | 'stopped'): void {
-    if (this.#outcome === undefined) {
-      this.#watch.ended(why);
+  #cut(result: AttemptResult, why: 'timeout' | 'stopped'): void {
+    if (this.#result === undefined) {
+      this.#owner.answered(this.#about, why);
       if (why === 'timeout') this.#agent?.unanswered(why);
     }
-    this.#outcome ??= outcome;
+    this.#result ??= result;
     if (this.#controller) this.#controller.abort(new errors.RequestAbortedError());
-    else this.#end(this.#outcome);
+    else this.#end(this.#result);
   }
 
   #fail(err: unknown): void {
-    if (this.#outcome !== undefined) return this.#end(this.#outcome);
+    if (this.#result !== undefined) return this.#end(this.#result);
     if (!this.#isSentAgain && wasClosedIdle(err)) return this.#sendAgain();
     const { why, reason } = failureOf(err);
-    this.#watch.ended('connection');
+    this.#owner.answered(this.#about, 'connection');
     this.#agent?.unanswered(why);
     this.#end({ kind: 'failed', reason }, err);
   }
@@ -95,10 +99,10 @@ export class Request implements Dispatcher.DispatchHandler {
     }
   }
 
-  #end(outcome: Outcome, cause?: unknown): void {
+  #end(result: AttemptResult, cause?: unknown): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#onEnd(outcome, cause);
+    this.#owner.finish(this.#about, result, cause);
   }
 
   // --- called by undici
@@ -114,9 +118,9 @@ export class Request implements Dispatcher.DispatchHandler {
     statusCode: number,
     headers: Record<string, string | string[] | undefined>,
   ): void {
-    if (this.#outcome !== undefined) return;
-    this.#watch.ended(statusCode);
-    this.#outcome = outcomeOf(statusCode, headers['retry-after'], this.#clock.now());
+    if (this.#result !== undefined) return;
+    this.#owner.answered(this.#about, statusCode);
+    this.#result = resultOf(statusCode, headers['retry-after'], this.#clock.now());
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -125,7 +129,13 @@ export class Request implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    this.#end(this.#outcome ?? { kind: 'failed', reason: 'no status' });
+    answered.push(this);
+    if (answered.length === 1) queueMicrotask(endAnswered);
+  }
+
+  /** Its connection is free. */
+  end(): void {
+    this.#end(this.#result ?? { kind: 'failed', reason: 'no status' });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, err: Error): void {

@@ -1,8 +1,8 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { eventually } from '../../../test/support/eventually.js';
 import { endpointAgent, type EndpointAgent } from '../endpoints/agent.js';
-import type { Outcome } from './outcome.js';
 import { Request } from './request.js';
+import type { AttemptResult } from './result.js';
 
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 const OK = 'HTTP/1.1 204 No Content\r\n\r\n';
@@ -49,32 +49,32 @@ describe('one POST, whatever the other side does', () => {
   });
 
   function send(headers: Record<string, string> = {}) {
-    const ends: Outcome[] = [];
+    const ends: AttemptResult[] = [];
     const heard: unknown[] = [];
-    const request = new Request(
-      { now: () => 0 },
-      { ended: (what) => void heard.push(what) },
-      (one) => void ends.push(one),
-    );
+    const owner = {
+      answered: (_: undefined, what: unknown) => void heard.push(what),
+      finish: (_: undefined, result: AttemptResult) => void ends.push(result),
+    };
+    const request = new Request(undefined, owner, { now: () => 0 });
     request.send(agent, { origin, path: '/', method: 'POST', headers, body: 'x' });
     return { request, ends, heard, end: () => eventually(() => ends[0], 5_000) };
   }
 
-  it.each<[string, (socket: Socket) => void, Outcome['kind'], unknown]>([
-    ['answers', (s) => s.write(OK), 'settled', 204],
+  it.each<[string, (socket: Socket) => void, AttemptResult['kind'], unknown]>([
+    ['answers', (s) => s.write(OK), 'accepted', 204],
     [
       'says 100 Continue and 103 Early Hints first',
       (s) => s.write(`${CONTINUE}${CONTINUE}HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n${OK}`),
-      'settled',
+      'accepted',
       204,
     ],
     [
       'says 100 Continue and takes its time',
       (s) => s.write(CONTINUE.slice(0, 9), () => setTimeout(() => s.write(`${CONTINUE.slice(9)}${OK}`), 20)),
-      'settled',
+      'accepted',
       204,
     ],
-    ['says 100 Continue when it has answered', (s) => s.write(`${OK}${CONTINUE}`), 'settled', 204],
+    ['says 100 Continue when it has answered', (s) => s.write(`${OK}${CONTINUE}`), 'accepted', 204],
     [
       'says 102 first and refuses then',
       (s) => s.write('HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n'),
@@ -95,13 +95,13 @@ describe('one POST, whatever the other side does', () => {
     [
       'has much to say',
       (s) => s.write(`HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n${'x'.repeat(9_000)}`),
-      'settled',
+      'accepted',
       200,
     ],
     [
       'breaks off after its status',
       (s) => s.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx', () => setTimeout(() => s.resetAndDestroy(), 20)),
-      'settled',
+      'accepted',
       200,
     ],
     ['has headers without end', (s) => s.write(`HTTP/1.1 200 OK\r\nx: ${'x'.repeat(20_000)}`), 'failed', 'connection'],
@@ -112,7 +112,7 @@ describe('one POST, whatever the other side does', () => {
     expect(heard).toEqual([said]);
     answer = (socket) => void socket.write(OK);
     // The only connection is free again.
-    expect((await send().end()).kind).toBe('settled');
+    expect((await send().end()).kind).toBe('accepted');
     expect(ends).toHaveLength(1);
   });
 
@@ -162,10 +162,10 @@ describe('one POST, whatever the other side does', () => {
       answer = firstOnly(how);
       await send().end();
       const { end, heard } = send();
-      expect((await end()).kind).toBe('settled');
+      expect((await end()).kind).toBe('accepted');
       expect([heard, unanswered, requests]).toEqual([[204], [], 3]);
       // The one that was made for it is not kept.
-      expect((await send().end()).kind).toBe('settled');
+      expect((await send().end()).kind).toBe('accepted');
     });
 
     it.each([CONTINUE, 'HTTP/1.1 2'])('and is closed after %p is not', async (text) => {
@@ -205,7 +205,7 @@ describe('one POST, whatever the other side does', () => {
       const { request, end, heard } = send();
       await eventually(() => requests === 3);
       request.abort();
-      expect((await end()).kind).toBe('stopped');
+      expect((await end()).kind).toBe('cancelled');
       expect(heard).toEqual(['stopped']);
     });
   });
@@ -222,7 +222,7 @@ describe('one POST, whatever the other side does', () => {
     const third = send();
     second.request.abort();
     third.request.timeOut(7);
-    expect([second.ends[0]?.kind, third.ends[0]?.kind]).toEqual(['stopped', 'failed']);
+    expect([second.ends[0]?.kind, third.ends[0]?.kind]).toEqual(['cancelled', 'failed']);
     answer = (socket) => void socket.write(OK);
     for (const socket of sockets) socket.write(OK);
     await first.end();
@@ -246,7 +246,7 @@ describe('one POST, whatever the other side does', () => {
     const { request, end, heard } = send();
     await eventually(() => heard.length === 1);
     request.abort();
-    expect((await end()).kind).toBe('settled');
+    expect((await end()).kind).toBe('accepted');
     expect(heard).toEqual([200]);
   });
 

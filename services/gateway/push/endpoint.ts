@@ -10,7 +10,7 @@ export interface Endpoint {
 export const endpointName = (uri: string | undefined = ''): string => uri.replace(/[?#].*/s, '');
 
 /** Endpoints whose parts are kept. */
-const KEPT = 4_096;
+const KEPT = 16_384;
 
 /** The parts of endpoint URLs, kept for those used lately: parsing one takes as long as sending a small request. */
 export class Endpoints {

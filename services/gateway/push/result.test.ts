@@ -1,6 +1,6 @@
 import { backoffMs } from './backoff.js';
-import { retryAfterMs } from './outcome.js';
-import { positionsOf } from './tail.js';
+import { retryAfterMs } from './result.js';
+import { positionsOf } from '../delivery/tail.js';
 
 describe('retryAfterMs', () => {
   const now = Date.parse('2026-03-01T12:00:00Z');

@@ -7,11 +7,15 @@ import { eventSubject } from '../../shared/subjects.js';
 import type { SubscriptionRecord } from '../subscriptions/record.js';
 import { resumeAt, type Cursor, type SubscriptionCursor } from './cursor.js';
 import type { CurrentEvent } from './currentEvents.js';
-import type { Item } from './lane.js';
+import type { Delivery } from './delivery.js';
 import type { LoggedEvent, SubjectFilter } from './log.js';
-import type { Outcome } from './outcome.js';
+import { CircuitBreaker } from '../push/circuitBreaker.js';
+import type { AttemptResult } from '../push/result.js';
+import { Retry } from '../push/retry.js';
+import type { SubscriberPorts, Target } from './ports.js';
 import { Ring } from './ring.js';
-import { Served, type Serving, type Target } from './served.js';
+import { Stage } from './stage.js';
+import { Subscriber } from './subscriber.js';
 
 const PATH = '/sync/ptp-status/lock-state';
 /** Not wanted by the subscription: what it reads may lie far apart. */
@@ -25,12 +29,29 @@ const record = {
 } as SubscriptionRecord;
 
 /** A log with a tail, and a consumer whose answers somebody decides one by one. */
+/** Where the attempts come out; what they come to is for somebody else to say. */
+class Attempts extends Stage {
+  readonly #onAttempt: (delivery: Delivery) => void;
+
+  constructor(onAttempt: (delivery: Delivery) => void) {
+    super();
+    this.#onAttempt = onAttempt;
+  }
+
+  override start(delivery: Delivery): void {
+    delivery.missed = delivery.lanes.missedIn(delivery.lane);
+    this.#onAttempt(delivery);
+  }
+}
+
+type Item = Pick<Delivery, 'event' | 'logged'>;
+
 class World {
   readonly clock = new FakeClock();
   readonly log: LoggedEvent[] = [];
   /** What the consumer was posted and took, in order. */
   readonly taken: Item[] = [];
-  readonly attempts: { item: Item; answer: (outcome: Outcome) => void }[] = [];
+  readonly attempts: { item: Item; answer: (outcome: AttemptResult) => void }[] = [];
   /** Questions to the broker: it answers at one time, and the answer arrives at a later one. */
   readonly questions: (() => void)[] = [];
   readonly replies: (() => void)[] = [];
@@ -42,13 +63,13 @@ class World {
   readonly asked: { node: string; answer: (current: CurrentEvent) => void }[] = [];
   areNodesAhead = true;
   /** How often the cursor was told that states are owed. */
-  owedNotes = 0;
+  dueNotes = 0;
   tailed = 0;
   ring = new Ring(0, { messages: 5, bytes: 1e9 });
-  served: Served;
+  subscriber: Subscriber;
 
   constructor(record_: SubscriptionRecord = record, resume: SubscriptionCursor = [0, {}]) {
-    this.served = new Served(record_, resume, this.#serving());
+    this.subscriber = new Subscriber(record_, resume, this.#ports());
   }
 
   get position(): number {
@@ -69,26 +90,30 @@ class World {
     if (event === undefined) return false;
     this.tailed += 1;
     this.ring.push({ ...event, data: new Uint8Array() });
-    return event.path === PATH && this.served.take(event);
+    return event.path === PATH && this.subscriber.accept(event);
   }
 
-  answer(which: number, outcome: Outcome): void {
+  answer(which: number, outcome: AttemptResult): void {
     const [attempt] = this.attempts.splice(which % Math.max(1, this.attempts.length), 1);
     if (attempt === undefined) return;
-    if (outcome.kind === 'settled') this.taken.push(attempt.item);
+    if (outcome.kind === 'accepted') this.taken.push(attempt.item);
     attempt.answer(outcome);
   }
 
   /** As after an answer of 410. */
   async disable(): Promise<void> {
-    await this.#untilStopped(this.served.stop(0));
+    await this.#untilStopped(this.subscriber.stop(0));
   }
 
   /** Subscribed or pinged again. */
   async enable(): Promise<void> {
     await this.disable();
-    this.served = new Served(record, this.served.cursor(this.position) ?? [this.position, {}], this.#serving());
-    this.served.sendStates('after');
+    this.subscriber = new Subscriber(
+      record,
+      this.subscriber.cursor(this.position) ?? [this.position, {}],
+      this.#ports(),
+    );
+    this.subscriber.sendStates('after');
   }
 
   /** A node knows its events before the tail has brought them. */
@@ -107,18 +132,18 @@ class World {
   }
 
   cursor(): Cursor {
-    const subs = this.served.cursor(this.position);
+    const subs = this.subscriber.cursor(this.position);
     return { epoch: 'e', n: 1, stream: STREAM, tail: this.position, subs: subs === undefined ? {} : { s1: subs } };
   }
 
   /** The gateway ends and starts again from a cursor. */
   async restart(cursor: Cursor | undefined): Promise<void> {
-    const stopping = this.served.stop(0);
+    const stopping = this.subscriber.stop(0);
     await this.#untilStopped(stopping);
     const saved = cursor ?? this.cursor();
     this.tailed = this.log.filter(({ seq }) => seq <= saved.tail).length;
     this.ring = new Ring(saved.tail, { messages: 5, bytes: 1e9 });
-    this.served = new Served(record, resumeAt(saved, record, STREAM), this.#serving());
+    this.subscriber = new Subscriber(record, resumeAt(saved, record, STREAM), this.#ports());
   }
 
   /** Everybody answers, until there is nothing left to do. */
@@ -131,7 +156,7 @@ class World {
       if (attempts.length + questions.length + replies.length + asked.length > 0) quiet = -1;
       while (this.asked.length > 0) this.answerAsked(0, true);
       this.answerQuestions();
-      while (this.attempts.length > 0) this.answer(0, { kind: 'settled' });
+      while (this.attempts.length > 0) this.answer(0, { kind: 'accepted' });
       await turn();
     }
   }
@@ -141,21 +166,29 @@ class World {
     void stopping.then(() => (isStopped = true));
     while (!isStopped) {
       this.answerQuestions();
-      for (const { answer } of this.attempts.splice(0)) answer({ kind: 'stopped' });
+      for (const { answer } of this.attempts.splice(0)) answer({ kind: 'cancelled' });
       for (const { answer } of this.asked.splice(0)) answer({ kind: 'silent' });
       this.clock.advance({ ms: 1 });
       await turn();
     }
   }
 
-  #serving(): Serving {
+  #ports(): SubscriberPorts {
     const position = (): number => this.position;
     const firstStored = (): number => this.firstStored;
+    const attempts = new Attempts((delivery) =>
+      this.attempts.push({ item: delivery, answer: (result) => attempts.finish(delivery, result) }),
+    );
+    const push = Stage.chain(
+      { finish: (delivery, result) => delivery.lanes.finished(delivery, result) },
+      new Retry({ clock: this.clock, random: () => 0.5, maxAgeMs: Infinity }),
+      new CircuitBreaker(this.clock, () => 0.5),
+      attempts,
+    );
     return {
       clock: this.clock,
       log: pino({ level: 'silent' }),
       random: () => 0.5,
-      maxAgeMs: Infinity,
       heldLimit: 2,
       events: {
         get position() {
@@ -176,15 +209,15 @@ class World {
             });
           }),
       },
-      attempt: (_record, item) => new Promise((resolve) => this.attempts.push({ item, answer: resolve })),
+      push,
       askState: (node, _path, onAsk) => {
         onAsk();
         return new Promise((resolve) => this.asked.push({ node, answer: resolve }));
       },
-      bury: async (_record, item) => void this.taken.push(item),
-      onEnd: () => {},
+      deadLetter: async (delivery) => void this.taken.push(delivery),
+      onSettled: () => {},
       targetsOf: () => this.targets(),
-      onOwed: () => (this.owedNotes += 1),
+      onStatesDue: () => (this.dueNotes += 1),
       onGap: () => {},
       onGone: () => {},
     };
@@ -280,8 +313,8 @@ async function play(steps: Step[], world = new World()): Promise<World> {
     else if (one.do === 'reply') world.replies.shift()?.();
     else if (one.do === 'advance') world.clock.advance({ seconds: 40 });
     else if (one.do === 'answer')
-      world.answer(one.which, one.ok ? { kind: 'settled' } : { kind: 'failed', reason: 'x' });
-    else if (one.do === 'ping') world.served.sendStates('after');
+      world.answer(one.which, one.ok ? { kind: 'accepted' } : { kind: 'failed', reason: 'x' });
+    else if (one.do === 'ping') world.subscriber.sendStates('after');
     else if (one.do === 'gone') await world.disable();
     else if (one.do === 'enable') await world.enable();
     else if (one.do === 'refuse') world.answer(0, { kind: 'refused', reason: 'answered 422' });
@@ -308,8 +341,8 @@ describe('a served subscription', () => {
         for (const node of nodes) {
           expect(idsOf(world.taken, node)).toEqual(wanted(world.log, node));
         }
-        expect(world.served.isAttached).toBe(true);
-        expect(world.served.openLanes).toBe(0);
+        expect(world.subscriber.isAttached).toBe(true);
+        expect(world.subscriber.openLanes).toBe(0);
       }),
       { numRuns: 1_000 },
     );
@@ -335,7 +368,7 @@ describe('a served subscription', () => {
         for (const node of nodes) {
           expect(disorderOf(sequencesOf(world.taken, node), wanted(world.log, node).length)).toBeUndefined();
         }
-        expect(world.served.openLanes).toBe(0);
+        expect(world.subscriber.openLanes).toBe(0);
       }),
       { numRuns: 500 },
     );
@@ -352,7 +385,7 @@ describe('a served subscription', () => {
           expect(idsOf(events, node)).toEqual(wanted(world.log, node));
           expect(disorderOf(sequencesOf(world.taken, node), wanted(world.log, node).length)).toBeUndefined();
         }
-        expect(world.served.openLanes).toBe(0);
+        expect(world.subscriber.openLanes).toBe(0);
       }),
       { numRuns: 500 },
     );
@@ -362,7 +395,7 @@ describe('a served subscription', () => {
     const world = new World(record, [2, {}]);
     for (let n = 0; n < 5; n += 1) world.publish('a');
     const owed = [1, 2, 3, 4].map(() => world.tail());
-    world.served.record = { ...record, disabledAt: 'now' };
+    world.subscriber.record = { ...record, disabledAt: 'now' };
     expect([...owed, world.tail()]).toEqual([false, false, true, true, false]);
   });
 
@@ -371,12 +404,12 @@ describe('a served subscription', () => {
     world.publish('a');
     world.tail();
     await turn();
-    expect(world.served.isResting).toBe(false);
+    expect(world.subscriber.isResting).toBe(false);
 
-    world.answer(0, { kind: 'settled' });
+    world.answer(0, { kind: 'accepted' });
     await turn();
 
-    expect(world.served.isResting).toBe(true);
+    expect(world.subscriber.isResting).toBe(true);
     expect(world.cursor().subs).toEqual({});
   });
 
@@ -391,13 +424,13 @@ describe('a served subscription', () => {
         await turn();
       }
     }
-    expect(world.served.isAttached).toBe(false);
-    expect(world.served.held).toBeLessThanOrEqual(8);
+    expect(world.subscriber.isAttached).toBe(false);
+    expect(world.subscriber.held).toBeLessThanOrEqual(8);
 
     await world.settleAll();
 
     expect(world.taken).toHaveLength(500);
-    expect(world.served.isAttached).toBe(true);
+    expect(world.subscriber.isAttached).toBe(true);
   });
 
   it('lets an event that the consumer cannot take hold up only its own lane', async () => {
@@ -411,7 +444,7 @@ describe('a served subscription', () => {
       await turn();
       for (let n = world.attempts.length; n > 0; n -= 1) {
         const isPoison = world.attempts[0]?.item.event.id === 'a-1';
-        world.answer(0, isPoison ? { kind: 'failed', reason: 'answered 500' } : { kind: 'settled' });
+        world.answer(0, isPoison ? { kind: 'failed', reason: 'answered 500' } : { kind: 'accepted' });
       }
       await turn();
       world.clock.advance({ seconds: 40 });
@@ -464,7 +497,7 @@ describe('a served subscription', () => {
       if (questions < 3) throw new Error('the broker is away');
       return [{ node: 'a', path: PATH }];
     };
-    world.served.sendStates('first');
+    world.subscriber.sendStates('first');
     await turn();
     expect(questions).toBe(1);
 
@@ -483,14 +516,14 @@ describe('a served subscription', () => {
       for (const { node, answer } of world.asked.splice(0)) answer({ kind: node === 'b' ? 'silent' : 'unknown' });
       await turn();
     };
-    world.served.sendStates('first');
+    world.subscriber.sendStates('first');
     await answerAsked();
     for (let i = 0; i < 100; i += 1) {
       world.clock.advance({ seconds: 10 });
       await answerAsked();
     }
 
-    world.served.sendStates('first');
+    world.subscriber.sendStates('first');
     await turn();
     world.publish('a');
     world.tail();
@@ -501,8 +534,8 @@ describe('a served subscription', () => {
 
   it('has the cursor saved when states become due, so that a kill does not forget them', () => {
     const world = new World();
-    world.served.sendStates('first');
-    expect(world.owedNotes).toBe(1);
+    world.subscriber.sendStates('first');
+    expect(world.dueNotes).toBe(1);
     expect(world.cursor().subs).toEqual({ s1: [0, {}, true] });
   });
 });

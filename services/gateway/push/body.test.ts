@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { read414, read416 } from '../../../test/support/readers.js';
-import { makeEvent, newTraceparent } from '../../shared/event.js';
-import { pushedEvent } from './body.js';
+import { makeEvent, newTraceparent, type PtpEvent } from '../../shared/event.js';
+import { bodyOf, pushedEvent } from './body.js';
 
 const address = '/cluster/node/n1/ens1fx/master';
 const event = makeEvent({
@@ -37,5 +38,25 @@ describe('a pushed event', () => {
 
   it('has the new names alone only for those who ask for them', () => {
     expect(() => read414(JSON.stringify(pushedEvent(event, '1.0')))).toThrow(/known names/);
+  });
+
+  it('is posted as it is, whatever its texts are', () => {
+    const value = fc.record({ ResourceAddress: fc.string({ unit: 'binary' }), value: fc.string({ unit: 'binary' }) });
+    fc.assert(
+      fc.property(
+        fc.array(value, { minLength: 1, maxLength: 3 }),
+        fc.string({ unit: 'binary' }),
+        fc.constantFrom('both', 'v1', '1.0'),
+        (values, id, names) => {
+          const [known] = event.data.values;
+          const data = { version: '1.0', values: values.map((one) => ({ ...known, ...one })) } as typeof event.data;
+          const other: PtpEvent = { ...(event.toJSON() as unknown as PtpEvent), id, data };
+          const body = bodyOf({ event: other, logged: undefined }, names).toString('utf8');
+          expect(JSON.parse(body)).toEqual(
+            JSON.parse(Buffer.from(JSON.stringify(pushedEvent(other, names))).toString('utf8')),
+          );
+        },
+      ),
+    );
   });
 });
