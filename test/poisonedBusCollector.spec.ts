@@ -458,6 +458,8 @@ describe('the metrics service on a poisoned bus', () => {
     const word = changes % 2 === 1 ? 'FREERUN' : 'LOCKED';
     await eventually(async () => {
       metrics.clock.advance({ seconds: 1 });
+      // The collector writes its state behind.
+      clock.advance({ seconds: 1 });
       return (await metrics.scrape()).get(series(word)) === 1;
     });
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { bus } from '../shared/contract/bus.js';
-import { encodeEvent, makeEvent } from '../shared/event.js';
+import { encodeOwnEvent } from '../shared/event.js';
 import type { ClockRecord } from '../shared/messages.js';
 import { eventSubject, resourceAddress } from '../shared/subjects.js';
 import { dataOf } from './event/fromChange.js';
@@ -55,11 +55,10 @@ export class Announcer {
     const state = data.values[0]?.value ?? '';
     const journey = this.#journeys.begin({ id, subject, type, source, resource: path, traffic: 'event', state }, at);
     const { traceparent } = journey;
-    const event = makeEvent({ id, source, type, time, sequence: String(sequence), traceparent, data });
     return {
       id,
       subject,
-      body: encodeEvent(event),
+      body: encodeOwnEvent({ id, source, type, time, sequence: String(sequence), traceparent, data }),
       headers: record ? { [bus.headers.clock]: JSON.stringify(record) } : {},
       clock: changeKey(change),
       journey,

@@ -5,12 +5,13 @@ import { Doublings } from '../shared/doublings.js';
 import type { Health } from '../shared/health.js';
 import type { Deps } from '../shared/service.js';
 import { ensureStreams } from '../shared/streams.js';
+import { Acks } from './acks.js';
 import type { CollectorConfig } from './config.js';
 import type { Journeys } from './journeys.js';
 import type { CollectorMetrics } from './metrics.js';
 import { Outbox, type Outgoing, type Sent } from './outbox.js';
 import type { Publication } from './publication.js';
-import { createSender, type PublishFailure } from './publish.js';
+import { ACK_MS, createSender, type PublishFailure } from './publish.js';
 import type { Receipts } from './receipts.js';
 import type { Instant } from './state/clock.js';
 import { openStates, readRemembered, StateWriter } from './stateStore.js';
@@ -52,6 +53,7 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
   const broker = await connectBroker(config.broker, `collector ${nodeName}`, deps, health);
   const connection = watchConnection(broker);
   const { js, jsm } = await jetStream(broker);
+  const acks = new Acks(broker, ACK_MS);
   const stopping = new AbortController();
   const ensure = (): Promise<void> => ensureStreams(jsm, config.streams, { log, signal: stopping.signal });
   // At the start it is a reason not to start; a collector that runs goes on trying.
@@ -71,7 +73,7 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
     onFailed: (reason: PublishFailure) => void,
   ): ReturnType<typeof createSender> =>
     createSender({
-      js,
+      acks,
       jsm,
       stream,
       clock,
@@ -94,7 +96,7 @@ export async function joinBus(config: CollectorConfig, deps: Deps, side: BusSide
     onStored: (event) => {
       journeys.stored(event.journey);
       publication.onStored(event);
-      states.save();
+      states.save(event);
     },
     onDropped: (event, reason) => {
       journeys.dropped(event.journey, reason);

@@ -1,4 +1,5 @@
 import type { Clock } from '../shared/clock.js';
+import { Fifo } from '../shared/fifo.js';
 import type { Journey } from './journeys.js';
 
 const FIRST_PAUSE_MS = 100;
@@ -34,7 +35,7 @@ export interface OutboxOptions {
 
 /** The events of one subject. At most one of them is under way: that is what keeps their order. */
 interface Lane {
-  waiting: Set<Outgoing>;
+  waiting: Fifo<Outgoing>;
   isSending: boolean;
   attempts: number;
   firstTriedMs: number | undefined;
@@ -73,10 +74,10 @@ export class Outbox {
   add(event: Outgoing): void {
     let lane = this.#lanes.get(event.subject);
     if (lane === undefined) {
-      lane = { waiting: new Set(), isSending: false, attempts: 0, firstTriedMs: undefined, cancelPause: undefined };
+      lane = { waiting: new Fifo(), isSending: false, attempts: 0, firstTriedMs: undefined, cancelPause: undefined };
       this.#lanes.set(event.subject, lane);
     }
-    lane.waiting.add(event);
+    lane.waiting.push(event);
     this.#all.add(event);
     this.#newest.set(clockKey(event), event);
     if (this.#all.size > this.#options.limit) this.#dropOldestSuperseded();
@@ -105,7 +106,7 @@ export class Outbox {
 
   #start(lane: Lane): void {
     if (lane.isSending || lane.cancelPause !== undefined) return;
-    const [event] = lane.waiting;
+    const event = lane.waiting.peek();
     if (event === undefined) return;
     lane.isSending = true;
     const firstTriedMs = lane.firstTriedMs;
@@ -122,9 +123,10 @@ export class Outbox {
     lane.attempts = 0;
     lane.firstTriedMs = undefined;
     this.#remove(lane, event);
+    // The next one first: whatever is measured or written down must not keep it waiting.
+    this.#start(lane);
     if (sent === 'stored') this.#options.onStored(event);
     else this.#options.onDropped(event, 'refused');
-    this.#start(lane);
     if (this.#all.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 
@@ -142,8 +144,7 @@ export class Outbox {
       const lane = this.#lanes.get(event.subject);
       if (lane === undefined || this.#newest.get(clockKey(event)) === event) continue;
       // Only the first of a lane can have been tried, and then the stream may have it.
-      const [first] = lane.waiting;
-      if (event === first && lane.firstTriedMs !== undefined) continue;
+      if (event === lane.waiting.peek() && lane.firstTriedMs !== undefined) continue;
       this.#remove(lane, event);
       this.#options.onDropped(event, 'superseded');
       return;
@@ -151,7 +152,8 @@ export class Outbox {
   }
 
   #remove(lane: Lane, event: Outgoing): void {
-    lane.waiting.delete(event);
+    if (lane.waiting.peek() === event) lane.waiting.shift();
+    else lane.waiting.remove(event);
     this.#all.delete(event);
     const key = clockKey(event);
     if (this.#newest.get(key) === event) this.#newest.delete(key);

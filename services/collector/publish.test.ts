@@ -3,6 +3,7 @@ import { connect } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { startBroker } from '../../test/support/broker.js';
 import { FakeClock } from '../../test/support/fakeClock.js';
+import { Acks } from './acks.js';
 import type { Journey } from './journeys.js';
 import { createSender } from './publish.js';
 
@@ -18,7 +19,7 @@ describe('an event for the bus', () => {
     try {
       const jsm = await jetstreamManager(connection);
       const send = createSender({
-        js: jsm.jetstream(),
+        acks: new Acks(connection, 2_000),
         jsm,
         clock: new FakeClock(),
         log: pino({ level: 'silent' }),

@@ -1,22 +1,24 @@
-import { JetStreamApiError, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { JetStreamApiError, PubHeaders, type JetStreamManager } from '@nats-io/jetstream';
 import { headers, RequestError, type MsgHdrs } from '@nats-io/transport-node';
 import type { Clock } from '../shared/clock.js';
 import { Doublings } from '../shared/doublings.js';
 import { MAX_EVENT_BYTES } from '../shared/event.js';
 import type { Logger } from '../shared/log.js';
 import { MAX_HEADER_BYTES } from '../shared/streams.js';
+import type { Acks, NotStored } from './acks.js';
 import type { Outgoing, Sent } from './outbox.js';
 
-const ACK_MS = 2_000;
+/** An acknowledgement that has not come by then is unclear: the event is sent again with the same id. */
+export const ACK_MS = 2_000;
 /** Half the stream's duplicate window: later than this the server may not recognise a repeated id any more. */
 const ID_REMEMBERED_MS = 5 * 60_000;
 
-/** no_stream: nobody keeps the subject; refused: for good; answered: the broker says no, a full store for example; no_answer: it says nothing. */
-export type PublishFailure = 'no_stream' | 'refused' | 'answered' | 'no_answer';
+/** refused: for good. */
+export type PublishFailure = NotStored | 'refused';
 export const PUBLISH_FAILURES: readonly PublishFailure[] = ['no_stream', 'refused', 'answered', 'no_answer'];
 
 export interface PublisherOptions {
-  js: JetStreamClient;
+  acks: Acks;
   jsm: JetStreamManager;
   clock: Clock;
   log: Logger;
@@ -43,48 +45,64 @@ export interface PublisherOptions {
  * somebody mends: the event waits for that.
  */
 export function createSender(options: PublisherOptions): (event: Outgoing, firstTriedMs?: number) => Promise<Sent> {
-  const { js, jsm, clock, log, isConnected, onFailed, onNoStream, onPublished, onAttempt, stream } = options;
+  const { acks, jsm, clock, log, isConnected, onFailed, onNoStream, onPublished, onAttempt, stream } = options;
   const refusals = new Doublings(clock);
   let lastTrouble: string | undefined;
+
+  const refuse = ({ id, subject }: Outgoing, reason: string): Sent => {
+    onFailed('refused');
+    refusals.tell((times) => log.error({ id, subject, reason, times }, 'event refused for good'));
+    return 'refused';
+  };
+  const wait = ({ id, subject }: Outgoing, reason: PublishFailure, why: string, err?: unknown): Sent => {
+    onFailed(reason);
+    if (reason === 'no_stream') onNoStream();
+    // Once for each kind, however long it lasts.
+    const isNew = why !== lastTrouble;
+    lastTrouble = why;
+    log[isNew ? 'warn' : 'debug']({ err, why, id, subject }, 'event not published yet, it waits');
+    return 'retry';
+  };
+  const attempt = (event: Outgoing, told: MsgHdrs): Promise<Sent> =>
+    new Promise((resolve) => {
+      const startedMs = performance.now();
+      acks.publish(event.subject, event.body, told, (trouble) => {
+        if (trouble) return resolve(wait(event, trouble.reason, trouble.message));
+        onPublished((performance.now() - startedMs) / 1_000);
+        lastTrouble = undefined;
+        resolve('stored');
+      });
+    });
+  /** The server may not recognise its id any more. */
+  const attemptUnlessThere = async (event: Outgoing, told: MsgHdrs, of: string): Promise<Sent> => {
+    try {
+      if ((await lastId(jsm, of, event.subject)) === event.id) return 'stored';
+    } catch (err) {
+      const sent = wait(event, reasonOf(err), (err as Error).message, err);
+      // Nobody answers when the last message of a missing stream is asked for.
+      if (!hasNoStream(err)) onNoStream();
+      return sent;
+    }
+    return attempt(event, told);
+  };
+
   return async (event, firstTriedMs) => {
     // While disconnected the client would keep every attempt and send them all when it is back.
     if (!isConnected()) return 'retry';
-    const startedMs = performance.now();
     const isOld = firstTriedMs !== undefined && clock.monotonic() - firstTriedMs > ID_REMEMBERED_MS;
     if (isOld && stream === undefined) return 'refused';
-    const told = headersOf({ ...event.headers, ...onAttempt(event) });
+    const told = headersOf(event.id, { ...event.headers, ...onAttempt(event) });
     const reason = told instanceof Error ? told.message : excess(event.body, told);
-    if (told instanceof Error || reason !== undefined) {
-      onFailed('refused');
-      refusals.tell((times) =>
-        log.error({ id: event.id, subject: event.subject, reason, times }, 'event refused for good'),
-      );
-      return 'refused';
-    }
-    try {
-      if (isOld && stream !== undefined && (await lastId(jsm, stream, event.subject)) === event.id) return 'stored';
-      await js.publish(event.subject, event.body, { msgID: event.id, headers: told, timeout: ACK_MS });
-      onPublished((performance.now() - startedMs) / 1_000);
-      lastTrouble = undefined;
-      return 'stored';
-    } catch (err) {
-      onFailed(reasonOf(err));
-      // Nobody answers when the last message of a missing stream is asked for.
-      if (isOld || hasNoStream(err)) onNoStream();
-      const { message } = err as Error;
-      // Once for each kind, however long it lasts.
-      const isNew = message !== lastTrouble;
-      lastTrouble = message;
-      log[isNew ? 'warn' : 'debug']({ err, id: event.id, subject: event.subject }, 'event not published yet, it waits');
-      return 'retry';
-    }
+    if (told instanceof Error || reason !== undefined) return refuse(event, reason ?? '');
+    return isOld && stream !== undefined ? attemptUnlessThere(event, told, stream) : attempt(event, told);
   };
 }
 
 /** An error: one of them cannot be a header. */
-function headersOf(values: Readonly<Record<string, string>>): MsgHdrs | Error {
+function headersOf(id: string, values: Readonly<Record<string, string>>): MsgHdrs | Error {
   const told = headers();
   try {
+    told.set(PubHeaders.MsgIdHdr, id);
     told.set('content-type', 'application/cloudevents+json');
     for (const [name, value] of Object.entries(values)) told.set(name, value);
     return told;

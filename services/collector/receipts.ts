@@ -13,6 +13,10 @@ import { readReceipt, type ReceivedReceipt } from './latency/received.js';
 import type { CollectorMetrics } from './metrics.js';
 import { receiveSpan } from './spans.js';
 
+/** Latency records wait for one another so long, to leave in one write: each alone would cost a write and a wake-up. */
+const HOLD_MS = 50;
+/** So many do not wait. */
+const MAX_HELD = 64;
 /** Deliveries of one event that have a span each; a trace with more would help nobody. */
 const MAX_SPANS = 100;
 
@@ -37,6 +41,8 @@ export class Receipts implements Loop {
   readonly #spans = new WeakMap<Departure, number>();
   #publish: ((subject: string, body: string) => boolean) | undefined;
   #stop: (() => void) | undefined;
+  readonly #held: string[] = [];
+  #hold: NodeJS.Timeout | undefined;
   #deadline: number | undefined;
   #cancelAlarm: (() => void) | undefined;
 
@@ -74,6 +80,7 @@ export class Receipts implements Loop {
   close(): void {
     this.#stop?.();
     this.#cancelAlarm?.();
+    this.#release();
   }
 
   sent(departure: Departure): void {
@@ -113,22 +120,33 @@ export class Receipts implements Loop {
   }
 
   #tell(findings: readonly Finding[]): void {
-    const { metrics } = this.#options;
     for (const finding of findings) {
       this.#trace(finding);
-      const isSent = this.#publish?.(this.#latencySubject, JSON.stringify(finding.record)) ?? false;
+      this.#held.push(JSON.stringify(finding.record));
+    }
+    if (this.#held.length >= MAX_HELD) this.#release();
+    else if (this.#held.length > 0) this.#hold ??= setTimeout(() => this.#release(), HOLD_MS).unref();
+    this.#setAlarm();
+  }
+
+  #release(): void {
+    const { metrics } = this.#options;
+    clearTimeout(this.#hold);
+    this.#hold = undefined;
+    for (const record of this.#held.splice(0)) {
+      const isSent = this.#publish?.(this.#latencySubject, record) ?? false;
       metrics.latencyRecords.inc({ outcome: isSent ? 'sent' : 'dropped' });
     }
-    this.#setAlarm();
   }
 
   #setAlarm(): void {
     const { loops, clock } = this.#options;
     const deadline = loops.nextDeadline();
-    if (deadline === this.#deadline) return;
+    // An alarm that is too early sets the next one: cheaper than to move it with every event.
+    if (deadline === undefined || deadline >= (this.#deadline ?? Infinity)) return;
     this.#cancelAlarm?.();
     this.#deadline = deadline;
-    this.#cancelAlarm = deadline === undefined ? undefined : clock.wakeAt(deadline, () => this.#passTime());
+    this.#cancelAlarm = clock.wakeAt(deadline, () => this.#passTime());
   }
 
   #trace({ record, delivery }: Finding): void {

@@ -15,6 +15,8 @@ import { isClockOf } from './savedClock.js';
 import { RESOURCES, type Resource } from './state/view.js';
 
 const RETRY_MS = 1_000;
+/** From one write of the state to the next, unless it must not wait. */
+const WRITE_EVERY_MS = 250;
 
 /** What the bus remembers about this node: the value in ptp_states, and the last event of each resource. */
 export interface Remembered {
@@ -170,59 +172,105 @@ export interface StateWriterOptions {
   value: () => NodeState;
 }
 
-/** Writes the node's value in ptp_states: one write at a time, and several changes meanwhile make one more. */
+/** An event that the stream has, and that the value is to show. */
+export interface StoredEvent {
+  subject: string;
+  /** Whose state it tells. */
+  clock: string;
+}
+
+/**
+ * Writes the node's value in ptp_states, one write at a time: at once when the last one is a while ago, else behind, and
+ * several changes meanwhile make one write. A crash in between loses nothing, since the last event of each subject is on
+ * the stream and tells its clock (ADR 32). So it waits only while that is enough: with an event of another clock on the
+ * same subject it does not.
+ */
 export class StateWriter {
   readonly #options: StateWriterOptions;
   #kv: Pick<KV, 'put'> | undefined;
-  #writing: Promise<void> | undefined;
+  /** Resolves whether it is written. */
+  #writing: Promise<boolean> | undefined;
   #isWanted = false;
+  /** Clocks that only the stream tells of, by subject. */
+  readonly #behind = new Map<string, string>();
+  #isUrgent = false;
+  /** The next write is due then. */
+  #fromMs = -Infinity;
+  #isRetrying = false;
+  #isClosing = false;
   readonly #failures: Doublings;
-  #cancelRetry: (() => void) | undefined;
+  #cancelPause: (() => void) | undefined;
 
   constructor(options: StateWriterOptions) {
     this.#options = options;
     this.#failures = new Doublings(options.clock);
   }
 
-  /** Something changed that is worth remembering. */
-  save(): void {
+  /**
+   * Something changed that is worth remembering.
+   * @param event that tells of it on the stream; undefined: nothing else does, so it is written at once
+   */
+  save(event?: StoredEvent): void {
     this.#isWanted = true;
-    if (this.#cancelRetry) return;
-    this.#writing ??= this.#write();
+    if (event === undefined || this.#isBehindWithAnother(event)) this.#isUrgent = true;
+    this.#start();
   }
 
   /** Writes the newest value, once, and gives up on trouble. */
   async close(): Promise<void> {
-    this.#stopRetrying();
-    this.save();
-    await this.#writing;
-    this.#stopRetrying();
+    this.#isClosing = true;
+    this.#endPause();
+    const isBusAnswering = (await this.#writing) ?? true;
+    if (isBusAnswering) await this.#write();
   }
 
-  #stopRetrying(): void {
-    this.#cancelRetry?.();
-    this.#cancelRetry = undefined;
+  /** The last event of a subject tells of one clock only. */
+  #isBehindWithAnother({ subject, clock }: StoredEvent): boolean {
+    const known = this.#behind.get(subject);
+    if (known === undefined) this.#behind.set(subject, clock);
+    return known !== undefined && known !== clock;
   }
 
-  async #write(): Promise<void> {
+  #start(): void {
+    if (this.#writing !== undefined || this.#isClosing) return;
+    const { clock } = this.#options;
+    const isDue = clock.monotonic() >= this.#fromMs || (this.#isUrgent && !this.#isRetrying);
+    if (!isDue) {
+      this.#cancelPause ??= clock.wakeAt(this.#fromMs, () => {
+        this.#cancelPause = undefined;
+        this.#start();
+      });
+      return;
+    }
+    this.#endPause();
+    this.#writing = this.#write();
+  }
+
+  #endPause(): void {
+    this.#cancelPause?.();
+    this.#cancelPause = undefined;
+  }
+
+  async #write(): Promise<boolean> {
     const { open, nodeName, clock, log, value } = this.#options;
-    while (this.#isWanted) {
+    try {
+      this.#kv ??= await open();
       this.#isWanted = false;
-      try {
-        this.#kv ??= await open();
-        await this.#kv.put(nodeToken(nodeName), JSON.stringify(value()));
-        this.#failures.reset();
-      } catch (err) {
-        this.#isWanted = true;
-        this.#failures.tell((times) => log.warn({ err, times }, 'state not saved, trying again'));
-        this.#cancelRetry = clock.wakeAt(clock.monotonic() + RETRY_MS, () => {
-          this.#cancelRetry = undefined;
-          this.save();
-        });
-        break;
-      }
+      this.#isUrgent = false;
+      this.#behind.clear();
+      this.#fromMs = clock.monotonic() + WRITE_EVERY_MS;
+      await this.#kv.put(nodeToken(nodeName), JSON.stringify(value()));
+      this.#failures.reset();
+      this.#isRetrying = false;
+    } catch (err) {
+      this.#isWanted = true;
+      this.#failures.tell((times) => log.warn({ err, times }, 'state not saved, trying again'));
+      this.#fromMs = clock.monotonic() + RETRY_MS;
+      this.#isRetrying = true;
     }
     // In the same turn as the decision to end: what is wanted a moment later begins anew.
     this.#writing = undefined;
+    if (this.#isWanted) this.#start();
+    return !this.#isRetrying;
   }
 }

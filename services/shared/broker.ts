@@ -136,6 +136,8 @@ function connectionOptions(settings: BrokerSettings, name: string): NodeConnecti
     reconnectJitter: 250,
     pingInterval: 10_000,
     timeout: 5_000,
+    // Two errors with their stacks for every request, in case it fails.
+    noAsyncTraces: true,
   };
 }
 

@@ -1,4 +1,4 @@
-import { BadEvent, decodeEvent, encodeEvent, makeEvent, MAX_EVENT_BYTES } from './event.js';
+import { BadEvent, decodeEvent, encodeEvent, encodeOwnEvent, makeEvent, MAX_EVENT_BYTES } from './event.js';
 
 const SOURCE = '/cluster/node/n1/sync/ptp-status/lock-state';
 const fields = {
@@ -29,6 +29,10 @@ describe('an event on the bus', () => {
       datacontenttype: 'application/json',
       ...fields,
     });
+  });
+
+  it('is the same when the program itself has made its fields', () => {
+    expect(JSON.parse(encodeOwnEvent(fields))).toEqual(JSON.parse(encodeEvent(makeEvent(fields))));
   });
 
   it('comes back as it was', () => {

@@ -74,6 +74,9 @@ export class Loops {
   readonly #scopes = new Scopes();
   readonly #toConfirm = new Agenda<Open>();
   readonly #toForget = new Agenda<Open>();
+  /** By a number that rises. (The first of a Map is slow to find when many before it are gone.) */
+  readonly #byAge = new Agenda<Open>();
+  #added = 0;
   #remembered = 0;
   #debts = 0;
   #groups = 0;
@@ -274,7 +277,8 @@ export class Loops {
 
   #add(open: Open): Finding[] {
     this.#open.set(open.key, open);
-    const [oldest] = this.#open.values();
+    this.#byAge.add(this.#added++, open);
+    const oldest = this.#byAge.next();
     if (this.#open.size <= this.#limits.events || oldest === undefined) return [];
     this.#counts.event_forgotten += 1;
     return this.#forget(oldest);
@@ -285,6 +289,7 @@ export class Loops {
     this.#open.delete(open.key);
     this.#toConfirm.remove(open);
     this.#toForget.remove(open);
+    this.#byAge.remove(open);
     this.#debts -= open.debts.size;
     for (const [name, debt] of open.debts) {
       this.#scopes.get(name)?.writeOff(debt);

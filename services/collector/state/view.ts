@@ -64,8 +64,23 @@ function viewOf(clock: Clock, config?: Configuration): ClockView[] {
   const { process, iface, state, rememberedNs, since, holdoverEndsMs, lastLine } = clock;
   if (state === undefined) return [];
   const offsetNs = (process === 'GM' && config ? grandmasterOffset(config) : clock.offsetNs) ?? rememberedNs;
-  const readings = { offsetNs, rememberedNs, since, holdoverEndsMs, lastLine };
-  return [{ ...NOTHING, config: clock.config, process, iface, word: state, lock: state, ...readings }];
+  return [
+    {
+      config: clock.config,
+      process,
+      iface,
+      device: '',
+      networkOption: undefined,
+      word: state,
+      lock: state,
+      offsetNs,
+      rememberedNs,
+      fix: undefined,
+      since,
+      holdoverEndsMs,
+      lastLine,
+    },
+  ];
 }
 
 function clockClassView(config: Configuration): ClockView[] {
