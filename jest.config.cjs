@@ -16,6 +16,8 @@ module.exports = {
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.data/'],
   testTimeout: 30_000,
+  // Most specs wait for other processes: without this, a machine with two processors would run one at a time.
+  maxWorkers: '100%',
   // A test that fails leaves its connections open, and the run must end all the same.
   forceExit: true,
 };
